@@ -33,7 +33,7 @@ def _schema(row: str, key: str, required: str, **kinds: str) -> Schema:
     """Build a schema from space-separated column names grouped by type."""
     columns: dict[str, Kind] = {}
     for kind, names in kinds.items():
-        columns |= {name: kind for name in names.split()}  # type: ignore[misc]
+        columns |= dict.fromkeys(names.split(), kind)  # type: ignore[misc]
     return Schema(row, tuple(key.split()), tuple(required.split()), columns)
 
 

@@ -1,0 +1,1 @@
+"""The top floor: `cli` (commands), `plans` (what each notebook accepts), `suite` (run and publish), `ledger`."""
