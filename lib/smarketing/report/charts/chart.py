@@ -1,0 +1,81 @@
+"""What a chart is once it is drawn: its words, its data and its two drawings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+SHORTEST_ALT = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """A drawn figure with everything a page says about it.
+
+    ``title`` states the finding, ``subtitle`` the measure with unit and period, ``source`` where the rows come from.
+    ``alt`` says chart type, measure and finding in at least 60 characters. ``data`` is what the figure shows, one row a
+    mark, and ``formats`` the unit of each column (see `smarketing.report.formats.value_of`). ``wide`` and ``narrow``
+    are inline SVG.
+
+    Raises
+    ------
+    ValueError
+        If the id cannot be an anchor, a word is missing or the alt text is too short.
+    """
+
+    id: str
+    title: str
+    subtitle: str
+    source: str
+    alt: str
+    data: pd.DataFrame
+    wide: str
+    narrow: str
+    formats: Mapping[str, str] = field(default_factory=dict)
+    how_to_read: str = ""
+    so_what: str = ""
+
+    def __post_init__(self) -> None:
+        check_words(self.id, title=self.title, subtitle=self.subtitle, source=self.source, alt=self.alt)
+
+    def _repr_html_(self) -> str:
+        """Return the wide drawing under its title, for a look in JupyterLab before it becomes a block."""
+        from smarketing.report.blocks import figure
+
+        return str(figure(self)._repr_mimebundle_()[0]["text/html"])
+
+
+def check_words(identity: str, *, title: str, subtitle: str, source: str, alt: str) -> None:
+    """Raise ``ValueError`` unless a figure may be published under these words."""
+    check_id(identity)
+    for name, words in (("title", title), ("subtitle", subtitle), ("source", source)):
+        if not words.strip():
+            raise ValueError(f"figure {identity!r}: {name} is empty; every figure has one. Say it in words.")
+    if len(alt.strip()) < SHORTEST_ALT:
+        raise ValueError(
+            f"figure {identity!r}: alt text has {len(alt.strip())} characters; at least {SHORTEST_ALT} are needed. "
+            "Say the chart type, the measure and the finding."
+        )
+
+
+def check_id(identity: str) -> None:
+    """Raise ``ValueError`` unless ``identity`` can be an anchor: lower-case letters, digits and hyphens."""
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", identity):
+        raise ValueError(
+            f"id: got {identity!r}; allowed are lower-case letters, digits and hyphens, a letter first. "
+            "Write it like fig-funnel."
+        )
+
+
+def check_columns(frame: pd.DataFrame, name: str, *, required: tuple[str, ...], optional: tuple[str, ...]) -> None:
+    """Raise ``ValueError`` for a column that is missing or not known."""
+    missing = [column for column in required if column not in frame.columns]
+    unknown = [str(column) for column in frame.columns if column not in (*required, *optional)]
+    if missing or unknown:
+        got = ", ".join(map(str, frame.columns))
+        allowed = ", ".join(required) + (f" and optionally {', '.join(optional)}" if optional else "")
+        problem = f"{missing[0]!r} is missing" if missing else f"{unknown[0]!r} is not known"
+        raise ValueError(f"{name}: column {problem}; got {got}; allowed are {allowed}. Rename or drop columns.")

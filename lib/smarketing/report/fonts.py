@@ -1,0 +1,77 @@
+"""The page's typeface: Source Sans Pro, cut down to what a page needs, and the same files for the charts.
+
+The TrueType files come with the package ``font-source-sans-pro`` (OFL). TrueType, because CFF outlines become Type 3
+fonts in a printed PDF.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from functools import cache
+from importlib.resources import as_file, files
+
+from fontTools.subset import Options, Subsetter
+from fontTools.ttLib import TTFont
+from matplotlib import font_manager
+
+FAMILY = "Source Sans Pro"
+WEIGHTS = {400: "Regular", 600: "Semibold", 700: "Bold"}
+# Latin with its accents, typographic marks, currencies, arrows, and the shapes that stand for a status.
+_RANGES = ((0x20, 0x7E), (0xA0, 0x17F), (0x2010, 0x2026), (0x2190, 0x2193))
+_SINGLES = "ˆ˜‰‹›⁄€₹™−≈≠≤≥×÷√∞■▲△▶▼◆◉◌✓"
+
+
+def characters() -> set[int]:
+    """Return the code points that the embedded fonts are cut down to."""
+    ranged = {point for first, last in _RANGES for point in range(first, last + 1)}
+    return ranged | {ord(character) for character in _SINGLES}
+
+
+@cache
+def woff2(weight: int) -> bytes:
+    """Return one weight (400, 600 or 700) as a woff2 subset; the bytes are the same in every process."""
+    source = files("font_source_sans_pro") / "files" / f"SourceSansPro-{WEIGHTS[weight]}.ttf"
+    options = Options()
+    options.flavor = "woff2"
+    options.layout_features = ["kern", "liga", "tnum", "lnum", "mark", "mkmk", "ccmp"]
+    options.hinting = False
+    options.recalc_timestamp = False
+    with source.open("rb") as handle:
+        font = TTFont(handle, recalcTimestamp=False)
+        subsetter = Subsetter(options)
+        subsetter.populate(unicodes=characters())
+        subsetter.subset(font)
+        font.flavor = "woff2"
+        target = io.BytesIO()
+        font.save(target)
+    return target.getvalue()
+
+
+@cache
+def faces() -> str:
+    """Return the ``@font-face`` rules of the three weights, embedded as data URLs."""
+    return "".join(
+        f'@font-face{{font-family:"{FAMILY}";font-weight:{weight};font-style:normal;font-display:block;'
+        f"src:url(data:font/woff2;base64,{base64.b64encode(woff2(weight)).decode()}) format('woff2')}}"
+        for weight in WEIGHTS
+    )
+
+
+@cache
+def register() -> None:
+    """Make matplotlib draw with the same files as the page, so that measured label widths agree."""
+    for weight, style in WEIGHTS.items():
+        source = files("font_source_sans_pro") / "files" / f"SourceSansPro-{style}.ttf"
+        with as_file(source) as path:
+            # Not addfont(): the files call their families "Source Sans Pro Semibold" and the like.
+            entry = font_manager.FontEntry(
+                fname=str(path),
+                name=FAMILY,
+                style="normal",
+                variant="normal",
+                weight=weight,
+                stretch="normal",
+                size="scalable",
+            )
+        font_manager.fontManager.ttflist.append(entry)
