@@ -1,0 +1,380 @@
+"""Columns, values and dates of a source turned into the columns of a canonical table, as lazy ibis.
+
+A mapped source keeps, beside every canonical column that is read from text, the text itself and whether it could not
+be read, so that one aggregate query checks the whole table (`checking`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from typing import Any
+
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+
+from smarketing.company.expressions import Rule, RuleError, compile_condition
+from smarketing.company.input_file import Column, Constant, Inputs, Lookup, TableSource, snake
+from smarketing.company.reading import FILE, ROW, Raw, Reader
+from smarketing.company.suggest import missing_column
+from smarketing.company.tables import SCHEMAS, CompanyError, Kind
+
+TEXT, BAD = "__text__", "__bad__"
+ZONE_MARK = r"\d:\d\d(:\d\d(\.\d+)?)?\s*(Z|[+-]\d\d(:?\d\d)?)$"
+PERSONAL = re.compile(r"(first|last|full|middle)_?name|e_?mail|phone|mobile|fax|street|salutation|birth")
+_YES, _NO = ("1", "true", "t", "yes", "y"), ("0", "false", "f", "no", "n")
+_LOCAL, _UTC = dt.timestamp, dt.Timestamp(timezone="UTC")
+
+
+@ibis.udf.scalar.builtin(name="timezone", signature=((dt.string, _LOCAL), _UTC))
+def _at_zone(zone: str, at: datetime) -> datetime:  # type: ignore[empty-body]
+    """Return the instant that a naive time is in a zone; DuckDB and PostgreSQL call it alike."""
+
+
+@ibis.udf.scalar.builtin(name="timezone", signature=((dt.string, _UTC), _LOCAL))
+def _to_zone(zone: str, at: datetime) -> datetime:  # type: ignore[empty-body]
+    """Return the naive time that an instant is in a zone."""
+
+
+@ibis.udf.scalar.builtin(name="try_strptime", signature=((dt.string, dt.string), _LOCAL))
+def _try_strptime(text: str, form: str) -> datetime:  # type: ignore[empty-body]
+    """DuckDB's strptime that gives NULL for what it cannot read."""
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A source as a canonical table: ``wide`` has its columns, then those that `checking` looks at."""
+
+    table: str
+    source: TableSource
+    raw: Raw
+    wide: ir.Table
+    filled: tuple[str, ...]
+    attributes: tuple[str, ...]
+    read_from: Mapping[str, str]
+    formats: Mapping[str, tuple[str, ...]]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Where this is, for messages."""
+        return f"table `{self.table}`, {self.raw.name}"
+
+
+@dataclass
+class _Mapper:
+    """Maps one source; ``table`` grows by looked-up columns."""
+
+    name: str
+    source: TableSource
+    inputs: Inputs
+    reader: Reader
+    raw: Raw
+    table: ir.Table
+    used: set[str] = field(default_factory=set)
+
+    @property
+    def place(self) -> str:
+        return f"table `{self.name}`, {self.raw.name}"
+
+    def header(self, names: tuple[str, ...], *, optional: bool, what: str) -> str | None:
+        """Return the first of these headers that the source has, or None where that is allowed."""
+        found = next((header for name in names if (header := _find(name, self.raw.headers))), None)
+        if found is None:
+            if optional:
+                return None
+            known = {canonical: column.column for canonical, column in self.source.columns.items() if column.column}
+            raise CompanyError(missing_column(self.place, what, names, self.name, known, self.raw.headers))
+        if found in self.raw.doubled:
+            raise CompanyError(f"{self.place}: the header {found!r} stands twice; rename one of the two")
+        if found in self.raw.gaps and not optional:
+            raise CompanyError(
+                f"{self.place}: {self.raw.gaps[found]} has no column {found!r}, which other files have; "
+                "add it, narrow the glob, or say `optional: true`"
+            )
+        self.used.add(found)
+        return found
+
+    def cell(self, header: str, nulls: tuple[str, ...] = (), raw: Raw | None = None, table: Any = None) -> Any:
+        """Return a column with blanks, and the texts that mean "not recorded", as NULL."""
+        raw, column = raw or self.raw, (self.table if table is None else table)[header]
+        if raw.is_text:
+            column = column.strip().nullif("")
+        if column.type().is_string():
+            for text in dict.fromkeys((*self.inputs.nulls, *self.source.nulls, *nulls)):
+                column = column.nullif(text)
+        return column
+
+    def condition(self, rule: Rule, what: str) -> ir.BooleanValue:
+        """Compile a rule over their columns, by header or by its snake-case form."""
+        columns = {snake(header): self.cell(header) for header in reversed(self.raw.headers)}
+        columns |= {header: self.cell(header) for header in self.raw.headers}
+        try:
+            return compile_condition(rule, columns)
+        except RuleError as error:
+            raise CompanyError(f"{self.place}, {what}: {error}") from None
+
+    def look_up(self, canonical: str, cell: Any, lookup: Lookup, *, optional: bool) -> Any:
+        """Return the value that another file or table holds for this cell, by a join."""
+        try:
+            other = self.reader.read(TableSource(file=lookup.file, table=lookup.table))
+        except CompanyError as error:
+            if optional:
+                return None
+            raise CompanyError(f"{self.place}, columns.{canonical}.lookup: {error}") from None
+        names: dict[str, str] = {}
+        for part in ("key", "value", "order_by"):
+            wanted = getattr(lookup, part)
+            found = _find(wanted, other.headers) if wanted else None
+            if wanted and not found:
+                place = f"{self.place}, columns.{canonical}.lookup"
+                raise CompanyError(missing_column(place, part, (wanted,), self.name, {}, other.headers))
+            names[part] = found or ""
+        key, value = f"__key_{canonical}", f"__found_{canonical}"
+        order = [self.cell(names[part], (), other, other.table) for part in ("order_by", "value") if names[part]]
+        theirs = other.table.select(
+            **{
+                key: self.cell(names["key"], (), other, other.table).cast("string"),
+                value: self.cell(names["value"], (), other, other.table).cast("string"),
+                "__rank": ibis.row_number().over(group_by=other.table[names["key"]], order_by=order),
+            }
+        )
+        theirs = theirs.filter((theirs["__rank"] == 0) & theirs[key].notnull()).drop("__rank")
+        ours = self.table.mutate(**{f"__cell_{canonical}": cell.cast("string")})
+        self.table = ours.left_join(theirs, ours[f"__cell_{canonical}"] == theirs[key])
+        return self.table[value]
+
+
+def _find(name: str, headers: tuple[str, ...]) -> str | None:
+    """Return the header of this name: exactly, in any letter case, or by its snake-case form."""
+    if name in headers:
+        return name
+    for same in (str.lower, snake):
+        found = [header for header in headers if same(header) == same(name)]
+        if len(found) == 1:
+            return found[0]
+    return None
+
+
+def map_source(name: str, source: TableSource, inputs: Inputs, reader: Reader) -> list[Mapped]:
+    """Map one source to a canonical table; an unpivoted source gives one `Mapped` for each stage.
+
+    Raises
+    ------
+    CompanyError
+        A mapped column is not there, a rule does not fit the columns, or a required column is not mapped.
+    """
+    raw = reader.read(source)
+    if source.unpivot is None:
+        return [_map(name, source, inputs, reader, raw)]
+    wide = source.unpivot
+    mapped = []
+    for stage, headers in wide.columns.items():
+        if wide.optional and not any(_find(header, raw.headers) for header in headers):
+            continue
+        at = Column(column=headers, format=wide.format, date=wide.date, utc=wide.utc)
+        columns = source.columns | {"stage": Column(constant=stage), "at": at}
+        one = source.model_copy(update={"columns": columns})
+        mapped.append(_map(name, one, inputs, reader, raw))
+    if not mapped:
+        raise CompanyError(f"table `{name}`, {raw.name}: none of the unpivoted columns is there")
+    return mapped
+
+
+def _map(name: str, source: TableSource, inputs: Inputs, reader: Reader, raw: Raw) -> Mapped:
+    mapper = _Mapper(name, source, inputs, reader, raw, raw.table)
+    schema = SCHEMAS[name]
+    columns = source.columns or {
+        canonical: Column(column=(header,)) for canonical in schema.columns if (header := _find(canonical, raw.headers))
+    }
+    missing = [column for column in schema.required if column not in columns]
+    if missing:
+        raise CompanyError(missing_column(mapper.place, missing[0], (), name, {}, raw.headers))
+    if source.latest_by:
+        mapper.table = _latest(mapper, columns, source.latest_by)
+    if source.where is not None:
+        mapper.table = mapper.table.filter(mapper.condition(source.where, "where"))
+    filled: dict[str, Any] = {}
+    beside: dict[str, Any] = {}
+    read_from: dict[str, str] = {}
+    formats: dict[str, tuple[str, ...]] = {}
+
+    def fill(canonical: str, column: Column, kind: Kind) -> bool:
+        header = mapper.header(column.column, optional=column.optional, what=canonical) if column.column else None
+        if column.column and header is None:
+            return False
+        value = _value(mapper, canonical, column, kind, header)
+        if value is None:
+            return False
+        filled[canonical], bad, text = value
+        read_from[canonical] = header or "a constant"
+        formats[canonical] = column.format
+        if bad is not None:
+            beside[BAD + canonical], beside[TEXT + canonical] = bad, text
+        return True
+
+    mapped = [canonical for canonical in columns if fill(canonical, columns[canonical], schema.columns[canonical])]
+    absent = [column for column in schema.required if column not in mapped]
+    if absent:
+        raise CompanyError(f"{mapper.place}: `{absent[0]}` is required and cannot be optional; map it")
+    chosen, notes = _attributes(mapper, schema.columns)
+    kept = [attribute for attribute, column in chosen.items() if fill(attribute, column, column.type or "string")]
+    typed = {
+        canonical: filled[canonical] if canonical in filled else ibis.null(kind)
+        for canonical, kind in schema.columns.items()
+    }
+    others = {attribute: filled[attribute] for attribute in kept}
+    rows = {ROW: mapper.table[ROW], FILE: mapper.table[FILE]}
+    wide = mapper.table.select(**typed, **others, **beside, **rows)
+    return Mapped(name, source, raw, wide, tuple(mapped), tuple(kept), read_from, formats, raw.notes + notes)
+
+
+def _latest(mapper: _Mapper, columns: Mapping[str, Column], latest_by: str) -> ir.Table:
+    """Keep, of rows with one key, the last by this column (files of a glob repeat a record that changed)."""
+    keys = SCHEMAS[mapper.name].key
+    if not keys:
+        raise CompanyError(f"{mapper.place}: latest_by needs a table with a key; `{mapper.name}` has none")
+    order = mapper.header((latest_by,), optional=False, what="latest_by")
+    headers = [mapper.header(columns[key].column, optional=False, what=key) for key in keys]
+    table = mapper.table
+    last = ibis.row_number().over(group_by=[table[h] for h in headers], order_by=[table[order].desc(), table[ROW]])
+    return table.mutate(__last=last).filter(ibis._["__last"] == 0).drop("__last")
+
+
+def _attributes(mapper: _Mapper, canonical: Mapping[str, Kind]) -> tuple[dict[str, Column], tuple[str, ...]]:
+    """Return the attributes to fill, and a note on those that `all` leaves out."""
+    wanted = mapper.source.attributes
+    chosen, personal, taken = dict(wanted.columns), list[str](), list[str]()
+    if wanted.all:
+        for header in mapper.raw.headers:
+            name, kind = snake(header), mapper.raw.table[header].type()
+            if header in mapper.used or header in mapper.raw.doubled:
+                continue
+            if mapper.name in ("leads", "stage_events", "activities") and PERSONAL.search(name):
+                personal.append(header)
+            elif name in canonical or name in chosen:
+                taken.append(header)
+            elif kind.is_primitive() or kind.is_string() or kind.is_decimal() or kind.is_temporal():
+                chosen[name] = Column(column=(header,), optional=True, type=_kind(kind))
+    notes = []
+    if personal:
+        notes.append(f"{mapper.place}: personal columns are left out: {', '.join(personal)}")
+    if taken:
+        notes.append(f"{mapper.place}: columns whose names are canonical are left out: {', '.join(taken)}")
+    return chosen, tuple(notes)
+
+
+def _kind(kind: dt.DataType) -> Kind:
+    if kind.is_boolean():
+        return "boolean"
+    if kind.is_integer():
+        return "int64"
+    if kind.is_numeric():
+        return "float64"
+    return "timestamp" if kind.is_timestamp() or kind.is_date() else "string"
+
+
+def _constant(value: Constant | None, kind: Kind, what: str) -> Any:
+    """Return a constant as a typed literal."""
+    if value is None:
+        return ibis.null(kind)
+    try:
+        if kind == "timestamp":
+            day = value if isinstance(value, date) else datetime.fromisoformat(str(value))
+            return ibis.literal(day if isinstance(day, datetime) else datetime.combine(day, time.min), kind)
+        if kind in ("float64", "int64"):
+            return ibis.literal(float(str(value)) if kind == "float64" else int(str(value)), kind)
+        if kind == "boolean":
+            return ibis.literal({**dict.fromkeys(_YES, True), **dict.fromkeys(_NO, False)}[str(value).lower()])
+    except (ValueError, KeyError):
+        raise CompanyError(f"{what}: the constant {value!r} is not a {kind}") from None
+    return ibis.literal(str(value))
+
+
+def _value(mapper: _Mapper, canonical: str, column: Column, kind: Kind, header: str | None) -> Any:
+    """Return (value, could not be read, text read) of a column, or None where its optional lookup is missing."""
+    what = f"{mapper.place}, columns.{canonical}"
+    bad, text = None, None
+    if column.cases:
+        pairs = [
+            (mapper.condition(c.when, f"columns.{canonical}.cases"), _constant(c.then, kind, what))
+            for c in column.cases
+        ]
+        return ibis.cases(*pairs, else_=_constant(column.otherwise, kind, what)), None, None
+    if header is None:
+        value = _constant(column.constant, kind, what)
+    else:
+        cell = mapper.cell(header, column.nulls)
+        if column.lookup is not None:
+            cell = mapper.look_up(canonical, cell, column.lookup, optional=column.optional)
+            if cell is None:
+                return None
+        if column.values:
+            cell = cell.cast("string").substitute(dict(column.values))
+        value, text = _read(mapper, cell, column, kind, what), cell
+        if text.type().is_string() and kind != "string":
+            bad = text.notnull() & value.isnull()
+    if column.when is not None:
+        holds = mapper.condition(column.when, f"columns.{canonical}.when").fill_null(False)
+        value = holds.ifelse(value, _constant(column.otherwise, kind, what))
+        bad = None if bad is None else holds & bad
+    return value, bad, text
+
+
+def _read(mapper: _Mapper, cell: Any, column: Column, kind: Kind, what: str) -> Any:
+    """Read a cell as a type; what cannot be read becomes NULL on DuckDB."""
+    embedded = mapper.reader.backend.name == "duckdb"
+    if kind == "timestamp":
+        utc = mapper.source.utc if column.utc is None else column.utc
+        return _time(cell, column, utc=utc, zone=mapper.inputs.time_zone, embedded=embedded, what=what)
+    if kind == "string":
+        return cell.cast("string")
+    if kind == "boolean":
+        word = cell.cast("string").lower()
+        return ibis.cases((word.isin(_YES), True), (word.isin(_NO), False), else_=ibis.null("boolean"))
+    if cell.type().is_string():
+        for part in column.remove:
+            cell = cell.replace(part, "")
+        number = cell.try_cast("float64") if embedded else cell.cast("float64")
+        number = (number.isnan() | number.isinf()).ifelse(ibis.null("float64"), number)
+        if kind == "int64":
+            number = (number == number.round()).ifelse(number, ibis.null("float64"))
+    elif cell.type().is_numeric():
+        number = cell.nullif(float("nan")) if cell.type().is_floating() else cell
+    else:
+        raise CompanyError(f"{what}: a column of type {cell.type()} is not a number")
+    number = number * column.scale if column.scale != 1 else number
+    return number.cast(kind)
+
+
+def _time(cell: Any, column: Column, *, utc: bool, zone: str, embedded: bool, what: str) -> Any:
+    """Read a time in the company's zone. A day without a time of day is its midnight, and is never shifted."""
+
+    def shift(at: Any) -> Any:
+        return _to_zone(zone, _at_zone("UTC", at)) if utc and not column.date and zone != "UTC" else at
+
+    kind = cell.type()
+    if kind.is_date():
+        at = cell.cast("timestamp")
+    elif kind.is_timestamp():
+        at = _to_zone(zone, cell) if kind.timezone else shift(cell.cast("timestamp"))
+    elif not kind.is_string():
+        raise CompanyError(f"{what}: a column of type {kind} is not a time")
+    elif column.format:
+        tries = []
+        for form in column.format:
+            read = _try_strptime(cell, form) if embedded else cell.as_timestamp(form)
+            timed = any(mark in form for mark in ("%H", "%I", "%M"))
+            tries.append(shift(read) if timed else read)
+        at = ibis.coalesce(*tries)
+    elif not embedded:
+        at = shift(cell.cast("timestamp"))
+    else:
+        marked = cell.re_search(ZONE_MARK)
+        plain = cell.contains(":").ifelse(shift(cell.try_cast("timestamp")), cell.try_cast("timestamp"))
+        instant = _to_zone(zone, cell.try_cast(_UTC)) if utc else ibis.null("timestamp")
+        at = marked.ifelse(instant, plain)
+    return at.truncate("D").cast("timestamp") if column.date else at.cast("timestamp")
