@@ -139,8 +139,11 @@ def _demo_folder(inputs: Inputs, project: Path, data: Path | None, progress: Pro
     folder = Path(data) if data is not None else project / demo.folder
     said: dict[str, Any] = {"leads": demo.leads, "seed": demo.seed}
     said |= {"as_of": demo.as_of} if demo.as_of else {}
-    if not is_built(folder, **said):
-        build_demo(folder, **said, progress=progress)
+    try:
+        if not is_built(folder, **said):
+            build_demo(folder, **said, progress=progress)
+    except (ValueError, OSError) as error:
+        raise CompanyError(f"the demo company cannot be built: {error}") from None
     return folder
 
 
@@ -148,7 +151,7 @@ def _canonical_files(folder: Path | None) -> dict[str, tuple[TableSource, ...]]:
     """Return the sources of a folder written in canonical form: one Parquet file a table, all columns kept."""
     assert folder is not None
     return {
-        name: (TableSource(file=f"{name}.parquet", attributes=Attributes(all=True)),)
+        name: (TableSource(file=f"{name}.parquet", attributes=Attributes(all=True), optional=True),)
         for name in SCHEMAS
         if (folder / f"{name}.parquet").is_file()
     }
