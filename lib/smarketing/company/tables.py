@@ -39,53 +39,92 @@ def _schema(row: str, key: str, required: str, **kinds: str) -> Schema:
 
 SCHEMAS: Mapping[str, Schema] = {
     "accounts": _schema(
-        "a company that is or could be a customer", "account_id", "account_id",
+        "a company that is or could be a customer",
+        "account_id",
+        "account_id",
         string="account_id parent_id name domain industry country region",
-        int64="employees", float64="annual_revenue", boolean="target_account", timestamp="created_at",
+        int64="employees",
+        float64="annual_revenue",
+        boolean="target_account",
+        timestamp="created_at",
     ),
     "leads": _schema(
-        "a person's interest, recorded once", "lead_id", "lead_id created_at",
-        string="lead_id account_id source campaign_id owner_id", timestamp="created_at",
+        "a person's interest, recorded once",
+        "lead_id",
+        "lead_id created_at",
+        string="lead_id account_id source campaign_id owner_id",
+        timestamp="created_at",
     ),
     "stage_events": _schema(
-        "a lead or a deal entering a stage", "", "subject_id subject_kind stage at",
-        string="subject_id subject_kind stage actor_id reason", int64="spell", timestamp="at",
+        "a lead or a deal entering a stage",
+        "",
+        "subject_id subject_kind stage at",
+        string="subject_id subject_kind stage actor_id reason",
+        int64="spell",
+        timestamp="at",
     ),
     "opportunities": _schema(
-        "a deal", "opportunity_id", "opportunity_id created_at outcome",
+        "a deal",
+        "opportunity_id",
+        "opportunity_id created_at outcome",
         string="opportunity_id account_id lead_id product stage currency outcome loss_reason competitor source_team "
         "owner_id kind",
-        float64="amount", timestamp="created_at closed_at expected_close",
+        float64="amount",
+        timestamp="created_at closed_at expected_close",
     ),
     "opportunity_history": _schema(
-        "a change of a deal", "", "opportunity_id at",
-        string="opportunity_id stage", float64="amount", timestamp="at expected_close",
+        "a change of a deal",
+        "",
+        "opportunity_id at",
+        string="opportunity_id stage",
+        float64="amount",
+        timestamp="at expected_close",
     ),
     "opportunity_contacts": _schema(
-        "a person on a deal (buying group)", "", "opportunity_id lead_id", string="opportunity_id lead_id role",
+        "a person on a deal (buying group)",
+        "",
+        "opportunity_id lead_id",
+        string="opportunity_id lead_id role",
     ),
     "touches": _schema(
-        "a marketing contact", "touch_id", "touch_id at",
-        string="touch_id lead_id account_id campaign_id channel landing_page content_id", timestamp="at",
+        "a marketing contact",
+        "touch_id",
+        "touch_id at",
+        string="touch_id lead_id account_id campaign_id channel landing_page content_id",
+        timestamp="at",
     ),
     "activities": _schema(
-        "a sales action", "", "at kind", string="lead_id opportunity_id kind owner_id", timestamp="at",
+        "a sales action",
+        "",
+        "at kind",
+        string="lead_id opportunity_id kind owner_id",
+        timestamp="at",
     ),
     "owners": _schema(
-        "a person who owns leads or deals, for a time", "", "owner_id",
-        string="owner_id name team manager region calendar", timestamp="from to",
+        "a person who owns leads or deals, for a time",
+        "",
+        "owner_id",
+        string="owner_id name team manager region calendar",
+        timestamp="from to",
     ),
     "campaigns": _schema("a campaign", "campaign_id", "campaign_id", string="campaign_id channel name"),
     "spend": _schema(
-        "money spent on a campaign", "", "campaign_id at amount", string="campaign_id", float64="amount",
+        "money spent on a campaign",
+        "",
+        "campaign_id at amount",
+        string="campaign_id",
+        float64="amount",
         timestamp="at",
     ),
     "products": _schema("what is sold", "product", "product", string="product family", float64="price"),
     "targets": _schema(
-        "a planned value of a metric in a period", "", "metric period value",
-        string="metric period scope", float64="value",
+        "a planned value of a metric in a period",
+        "",
+        "metric period value",
+        string="metric period scope",
+        float64="value",
     ),
-}  # fmt: skip
+}
 
 OUTCOMES = ("open", "won", "lost")
 
@@ -177,7 +216,7 @@ class Company:
             ("spend", "at"),
         ):
             if name in cut:
-                cut[name] = cut[name].filter(cut[name][clock] < end)  # fmt: skip
+                cut[name] = cut[name].filter(cut[name][clock] < end)
         if "opportunities" in cut:
             deals = cut["opportunities"]
             later = (deals.closed_at >= end).fill_null(False)

@@ -19,7 +19,7 @@ class Record:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types, in declared order."""
-        return asdict(self)  # type: ignore[call-overload, no-any-return]
+        return asdict(self)  # type: ignore[call-overload]
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:

@@ -1,0 +1,256 @@
+"""The one pipeline as journeys: for each lead, and for each deal, when it reached each stage and how it left.
+
+A journey is a row: ``subject_id``, ``cluster`` (its account, or itself where it has none), ``reached_<stage>`` for
+every stage of the funnel (NULL where it was not reached by the as-of date), ``exit`` and ``exit_at`` (how and when it
+left without winning). A stage that was skipped counts as reached when the next one was. Nothing after the first exit
+counts, unless the definitions make each pass of a recycled lead a journey of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
+
+import ibis
+import ibis.expr.types as ir
+
+from smarketing.company.definitions import Definitions, Stages
+from smarketing.company.tables import Company, CompanyError, ObservedFrom
+from smarketing.company.wrong_keys import nearest
+from smarketing.measures.scope import Scope, Subject, enrich, restrict
+
+FAR = datetime(9999, 12, 31)
+
+
+@dataclass(frozen=True)
+class Journeys:
+    """Journeys of one kind of subject, with the enriched columns of the subject beside them."""
+
+    table: ir.Table
+    subject: Subject
+    stages: Stages
+    as_of: date
+    observed_from: tuple[ObservedFrom, ...]
+
+    def reached(self, stage: str) -> ir.TimestampValue:
+        """When a stage was reached."""
+        return self.table[f"reached_{stage}"]
+
+
+@dataclass(frozen=True)
+class Durations:
+    """Observation times of one step, a row a journey that entered it.
+
+    Columns: ``cluster``, ``started`` (day), ``first_age`` and ``last_age`` (whole days, both included: R's
+    ``Surv(first_age - 1, last_age, ...)``), ``exit`` (``to_stage``, another exit, or NULL while still open), and the
+    columns of the subject. Journeys with an exit before their start are not in it. ``kinds`` are all exits that could
+    happen. ``observed_from`` is the truncation in force.
+    """
+
+    table: ir.Table
+    to_stage: str
+    kinds: tuple[str, ...]
+    as_of: date
+    observed_from: ObservedFrom | None
+
+    def starting(self, first: date, last: date) -> Durations:
+        """Keep the journeys that started on one of these days."""
+        days = self.table.started.between(_midnight(first), _midnight(last))
+        return replace(self, table=self.table.filter(days))
+
+
+def check_stages(company: Company, definitions: Definitions) -> None:
+    """Raise `CompanyError` where the event log holds a stage the definitions do not know."""
+    if not company.has("stage_events"):
+        return
+    events = company.table("stage_events")
+    known = definitions.stages.names
+    strange = (
+        events.filter(events.stage.notin(known))
+        .group_by("stage")
+        .aggregate(rows=lambda t: t.count(), first=lambda t: t.subject_id.min())
+        .order_by(ibis.desc("rows"), "stage")
+        .limit(5)
+        .execute()
+    )
+    if len(strange):
+        row = strange.iloc[0]
+        raise CompanyError(
+            f"stage_events.stage holds {row['stage']!r} in {row['rows']:,} rows (first subject {row['first']!r}), "
+            f"which the definitions do not know. {nearest(str(row['stage']), known)} "
+            "Map the value in the input file, or add the stage to the definitions."
+        )
+
+
+def lead_journeys(company: Company, definitions: Definitions, scope: Scope, as_of: date) -> Journeys:
+    """Build the journeys of leads, their deals included, from the event log of a company cut at ``as_of``."""
+    stages = definitions.stages
+    leads = restrict(enrich(company, "lead"), scope)
+    each_spell = stages.recycled_leads == "each_spell"
+    log = _lead_log(company, stages)
+    if not each_spell:
+        log = log.filter(log.spell == 1)
+    pivot = log.group_by("journey", "spell").aggregate(
+        **{f"at_{name}": log.at.min(where=log.stage == name) for name in stages.names}
+    )
+    rows = leads.left_join(pivot, leads.subject_id == pivot.journey).drop("journey")
+    first = stages.funnel[0].stage
+    entered = rows[f"at_{first}"]
+    began = rows.created_at
+    if each_spell:
+        later = ibis.least(*[rows[f"at_{name}"].fill_null(_far()) for name in stages.names])
+        began = (rows.spell.fill_null(1) == 1).ifelse(began, later)
+        entered = (rows.spell.fill_null(1) == 1).ifelse(entered, began)
+    # The creation of a lead is its entry into the first stage, whether or not the log repeats it.
+    rows = rows.mutate(**{f"at_{first}": ibis.least(began, entered.fill_null(_far()))})
+    if each_spell:
+        rows = rows.mutate(subject_id=rows.subject_id + "#" + rows.spell.fill_null(1).cast("string"))
+    return _journeys(rows, "lead", stages, company, as_of)
+
+
+def deal_journeys(company: Company, definitions: Definitions, scope: Scope, as_of: date) -> Journeys:
+    """Build the journeys of deals; a closed deal without a closing date is left out (a check counts them)."""
+    stages = definitions.stages
+    first = stages.first_deal_stage
+    if first is None:
+        raise CompanyError("The definitions have no stage that deals enter. Add one with subject: opportunity.")
+    deals = restrict(enrich(company, "opportunity"), scope)
+    deals = deals.filter((deals.outcome == "open") | deals.closed_at.notnull())
+    columns = {f"at_{first.stage}": deals.created_at, f"at_{stages.win.stage}": _closed(deals, "won")}
+    exits = {
+        f"at_{e.stage}": _closed(deals, "lost") if e.stage == "lost" else ibis.null("timestamp") for e in stages.exits
+    }
+    between = [s.stage for s in stages.funnel if s.subject == "opportunity"][1:-1]
+    rows = deals.mutate(**columns, **exits)
+    if between and company.has("stage_events"):
+        log = company.table("stage_events").filter(lambda t: t.subject_kind == "opportunity")
+        pivot = log.group_by(journey=log.subject_id).aggregate(
+            **{f"at_{name}": log.at.min(where=log.stage == name) for name in between}
+        )
+        rows = rows.left_join(pivot, rows.subject_id == pivot.journey).drop("journey")
+    else:
+        rows = rows.mutate(**{f"at_{name}": ibis.null("timestamp") for name in between})
+    rows = rows.mutate(**{f"at_{s.stage}": rows[f"at_{first.stage}"] for s in stages.funnel if s.subject == "lead"})
+    return _journeys(rows, "opportunity", stages, company, as_of)
+
+
+def durations(journeys: Journeys, stage: str, to_stage: str) -> Durations:
+    """Return the observation times from one stage of the funnel to a later one, with every competing exit.
+
+    Where a company records exits only from some day on (`ObservedFrom`), either only journeys that started on or
+    after it are kept (``whole_cohorts``), or the others enter observation late (``delayed_entry``).
+    """
+    rows = journeys.table
+    start, target, exit_at = journeys.reached(stage), journeys.reached(to_stage), rows.exit_at
+    out = ibis.coalesce(target, exit_at)
+    end = ibis.literal(datetime.combine(journeys.as_of, time.min))
+    kind = target.notnull().ifelse(to_stage, rows.exit)
+    table = rows.filter(start.notnull()).mutate(
+        started=start.truncate("D"),
+        exit=kind,
+        first_age=ibis.literal(0, "int64"),
+        last_age=days_between(start, ibis.coalesce(out, end)),
+    )
+    kinds = (to_stage, *(e.stage for e in journeys.stages.exits))
+    truncated = max(
+        (o for o in journeys.observed_from if set(o.stages) & set(kinds)), key=lambda o: o.start, default=None
+    )
+    if truncated is not None:
+        since = ibis.literal(datetime.combine(truncated.start, time.min))
+        if truncated.treatment == "whole_cohorts":
+            table = table.filter(table.started >= since)
+        else:
+            table = table.mutate(first_age=ibis.greatest(days_between(table.started, since), 0))
+    table = table.filter(table.last_age >= table.first_age)
+    return Durations(table, to_stage, kinds, journeys.as_of, truncated)
+
+
+def days_between(start: ir.TimestampValue, end: ir.TimestampValue) -> ir.IntegerValue:
+    """Return whole calendar days from one time to another: a date-only field and a time on that day are 0 apart."""
+    seconds = end.truncate("D").epoch_seconds() - start.truncate("D").epoch_seconds()
+    return (seconds / 86_400).round().cast("int64")
+
+
+def _lead_log(company: Company, stages: Stages) -> ir.Table:
+    """All events of leads and of their deals: ``journey`` (the lead), ``spell``, ``stage``, ``at``.
+
+    What the opportunities table says of a deal's opening and closing is what counts; the log only adds the stages
+    between and the spell.
+    """
+    parts: list[ir.Table] = []
+    spells: ir.Table | None = None
+    if company.has("stage_events"):
+        events = company.table("stage_events")
+        events = events.mutate(spell=events.spell.fill_null(1))
+        of_leads = events.filter(events.subject_kind == "lead")
+        parts.append(of_leads.select("spell", "stage", "at", journey="subject_id"))
+        of_deals = events.filter(events.subject_kind == "opportunity")
+        spells = of_deals.group_by(deal=of_deals.subject_id).aggregate(deal_spell=of_deals.spell.min())
+        between = [s.stage for s in stages.funnel if s.subject == "opportunity"][1:-1]
+        if between and company.has("opportunities"):
+            deals = company.table("opportunities").filter(lambda t: t.lead_id.notnull())
+            found = of_deals.filter(of_deals.stage.isin(between))
+            found = found.inner_join(deals, found.subject_id == deals.opportunity_id)
+            parts.append(found.select("spell", stage=found.stage, at=found.at, journey=found.lead_id))
+    first = stages.first_deal_stage
+    if company.has("opportunities") and first is not None:
+        deals = company.table("opportunities").filter(lambda t: t.lead_id.notnull())
+        if spells is not None:
+            deals = deals.left_join(spells, deals.opportunity_id == spells.deal)
+            deals = deals.mutate(spell=deals.deal_spell.fill_null(1))
+        else:
+            deals = deals.mutate(spell=ibis.literal(1, "int64"))
+        for stage, at in (
+            (first.stage, deals.created_at),
+            (stages.win.stage, _closed(deals, "won")),
+            ("lost", _closed(deals, "lost")),
+        ):
+            dated = deals.select(spell=deals.spell, stage=ibis.literal(stage), at=at, journey=deals.lead_id)
+            parts.append(dated.filter(dated.at.notnull()))
+    if not parts:
+        raise CompanyError(
+            "No stages are recorded: neither a `stage_events` nor an `opportunities` table is mapped. "
+            "Map one of them in the input file."
+        )
+    # Engines report times at different precisions, and a union wants one.
+    kinds = {"journey": "string", "spell": "int64", "stage": "string", "at": "timestamp(6)"}
+    same = [part.select(*kinds).cast(kinds) for part in parts]
+    return ibis.union(*same) if len(same) > 1 else same[0]
+
+
+def _journeys(rows: ir.Table, subject: Subject, stages: Stages, company: Company, as_of: date) -> Journeys:
+    """Turn first times in each stage (``at_<stage>``) into when each was reached before the first exit."""
+    at = {name: rows[f"at_{name}"].fill_null(_far()) for name in stages.names}
+    exits = [e.stage for e in stages.exits]
+    left = _earliest(at[name] for name in exits) if exits else _far()
+    end = ibis.least(left, at[stages.win.stage])
+    reached, names = {}, [stage.stage for stage in stages.funnel]
+    for position, name in enumerate(names):
+        when = _earliest(at[later] for later in names[position:])
+        reached[f"reached_{name}"] = (when <= end).ifelse(when, ibis.null("timestamp")).nullif(_far())
+    won_first = at[stages.win.stage] <= left
+    exit_at = won_first.ifelse(ibis.null("timestamp"), left).nullif(_far())
+    kind = ibis.cases(*((at[name] == left, name) for name in exits), else_=None) if exits else ibis.null("string")
+    own = ibis.literal("own:") + rows.subject_id
+    cluster = ibis.coalesce(rows.account_id, own)
+    table = rows.mutate(**reached, exit_at=exit_at, cluster=cluster)
+    table = table.mutate(exit=table.exit_at.isnull().ifelse(ibis.null("string"), kind))
+    return Journeys(table.drop(*(f"at_{name}" for name in at)), subject, stages, as_of, company.observed_from)
+
+
+def _closed(deals: ir.Table, outcome: str) -> ir.TimestampValue:
+    return (deals.outcome == outcome).ifelse(deals.closed_at, ibis.null("timestamp"))
+
+
+def _earliest(values: Iterable[ir.TimestampValue]) -> ir.TimestampValue:
+    several = list(values)
+    return ibis.least(*several) if len(several) > 1 else several[0]
+
+
+def _far() -> ir.TimestampScalar:
+    return ibis.literal(FAR)
+
+
+def _midnight(day: date) -> ir.TimestampScalar:
+    return ibis.literal(datetime.combine(day, time.min))

@@ -1,0 +1,187 @@
+"""Why deals are lost and to whom: shares of the losses of a period, against the period before, and by product."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from smarketing.estimates.clusters import Clustered, ClusterSums, effective_clusters, share
+from smarketing.estimates.rates import difference
+from smarketing.measures.incidence import too_thin
+from smarketing.measures.periods import Period, day
+from smarketing.measures.scope import BLANK
+from smarketing.measures.view import View
+
+OTHER = "Other"
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The losses of a period by one column (loss reason or competitor).
+
+    ``rows``: ``group``, ``losses``, ``losses_before``, ``share`` with ``lower`` and ``upper``, ``share_before``,
+    ``change`` with ``change_lower`` and ``change_upper``; largest first, groups below the smallest group shown pooled
+    as "Other". ``by_product``: ``product``, ``group``, ``losses`` (counts, None below the smallest group shown) and
+    ``of`` (losses of the product). ``reason`` says why there is nothing to show.
+    """
+
+    by: str
+    rows: pd.DataFrame
+    by_product: pd.DataFrame
+    period: Period
+    before: Period
+    n: int
+    n_before: int
+    reason: str
+
+    @property
+    def moved(self) -> pd.Series | None:
+        """The group whose share changed most in standard errors, among changes whose interval excludes zero."""
+        real = self.rows[(self.rows["change_lower"] > 0) | (self.rows["change_upper"] < 0)]
+        if real.empty:
+            return None
+        size = real["change"].abs() / (real["change_upper"] - real["change_lower"])
+        return real.loc[size.idxmax()]
+
+
+def losses(view: View, by: str) -> Losses:
+    """Measure losses by ``loss_reason`` or ``competitor`` over half the cohort days, and over the half before."""
+    half = timedelta(days=view.definitions.windows.cohort_days // 2)
+    period = _period(view.as_of - half + timedelta(days=1), view.as_of)
+    before = _period(period.start - half, period.start - timedelta(days=1))
+    nothing = pd.DataFrame(
+        columns=[
+            "group",
+            "losses",
+            "losses_before",
+            "share",
+            "lower",
+            "upper",
+            "share_before",
+            "change",
+            "change_lower",
+            "change_upper",
+        ]
+    )
+    no_products = pd.DataFrame(columns=["product", "group", "losses", "of"])
+    if not view.company.records("opportunities", by):
+        return Losses(by, nothing, no_products, period, before, 0, 0, f"no {by.replace('_', ' ')} is recorded")
+    lost = view.deals.table.filter(view.deals.table.exit == "lost")
+    lost = lost.mutate(group=lost[by].fill_null(BLANK))
+    now_rows, was_rows = _closed_in(lost, period), _closed_in(lost, before)
+    n, n_before = int(now_rows.count().execute()), int(was_rows.count().execute())
+    reason = too_thin(n=n, events=n / 2, effective=_effective(now_rows), evidence=view.definitions.evidence)
+    if reason:
+        return Losses(by, nothing, no_products, period, before, n, n_before, reason)
+    smallest = max(view.definitions.privacy.smallest_group, view.definitions.evidence.minimum_events)
+    sizes = now_rows.group_by("group").aggregate(n=lambda t: t.count()).execute().set_index("group")["n"]
+    kept = sorted(sizes[sizes >= smallest].index)
+    now, was = _shares(now_rows, kept), _shares(was_rows, kept)
+    comparable = not too_thin(
+        n=n_before, events=n_before / 2, effective=_effective(was_rows), evidence=view.definitions.evidence
+    )
+    rows = []
+    for group in [*kept, OTHER]:
+        if group not in now:
+            continue
+        one, two = now[group], was.get(group)
+        change = difference(one, two) if two is not None and comparable else None
+        rows.append(
+            {
+                "group": group,
+                "losses": round(one.value * n),
+                "losses_before": round(two.value * n_before) if two else 0,
+                "share": one.value,
+                "lower": one.lower,
+                "upper": one.upper,
+                "share_before": two.value if two and comparable else math.nan,
+                "change": change.value if change else math.nan,
+                "change_lower": change.lower if change else math.nan,
+                "change_upper": change.upper if change else math.nan,
+            }
+        )
+    ordered = pd.DataFrame(rows).sort_values("losses", ascending=False, kind="stable")
+    last = ordered["group"].isin([OTHER])
+    return Losses(
+        by,
+        pd.concat([ordered[~last], ordered[last]], ignore_index=True),
+        _by_product(view, now_rows, kept),
+        period,
+        before,
+        n,
+        n_before,
+        "",
+    )
+
+
+def _period(start: date, end: date) -> Period:
+    return Period(start, end, f"{day(start)} to {day(end)}")
+
+
+def _closed_in(lost: ir.Table, period: Period) -> ir.Table:
+    at = lost.exit_at.truncate("D")
+    return lost.filter(at.between(ibis.timestamp(f"{period.start} 00:00:00"), ibis.timestamp(f"{period.end} 00:00:00")))
+
+
+def _effective(rows: ir.Table) -> float:
+    accounts = rows.group_by("cluster").aggregate(n=rows.count().cast("float64"))
+    sums = accounts.aggregate(n=accounts.n.sum(), n2=(accounts.n * accounts.n).sum()).execute().fillna(0.0).iloc[0]
+    return effective_clusters(float(sums["n"]), float(sums["n2"]))
+
+
+def _shares(rows: ir.Table, kept: list[str]) -> dict[str, Clustered]:
+    """Return each group's share of the losses, with accounts kept together; groups not kept are pooled."""
+    groups = [*kept, OTHER]
+    pooled = rows.mutate(pooled=rows.group.isin(kept).ifelse(rows.group, OTHER))
+    accounts = pooled.group_by("cluster").aggregate(
+        n=pooled.count().cast("float64"),
+        **{f"y{i}": (pooled.pooled == group).ifelse(1.0, 0.0).sum() for i, group in enumerate(groups)},
+    )
+    sums = (
+        accounts.aggregate(
+            clusters=accounts.count(),
+            n=accounts.n.sum(),
+            n2=(accounts.n * accounts.n).sum(),
+            **{f"y{i}": accounts[f"y{i}"].sum() for i in range(len(groups))},
+            **{f"yy{i}": (accounts[f"y{i}"] * accounts[f"y{i}"]).sum() for i in range(len(groups))},
+            **{f"ny{i}": (accounts.n * accounts[f"y{i}"]).sum() for i in range(len(groups))},
+        )
+        .execute()
+        .fillna(0.0)
+        .iloc[0]
+    )
+    if not sums["n"]:
+        return {}
+    found = {}
+    for i, group in enumerate(groups):
+        if group == OTHER and not sums[f"y{i}"]:
+            continue
+        found[group] = share(
+            ClusterSums(
+                clusters=int(sums["clusters"]),
+                sum_n=sums["n"],
+                sum_n2=sums["n2"],
+                sum_y=sums[f"y{i}"],
+                sum_y2=sums[f"yy{i}"],
+                sum_ny=sums[f"ny{i}"],
+            )
+        )
+    return found
+
+
+def _by_product(view: View, rows: ir.Table, kept: list[str]) -> pd.DataFrame:
+    """Count losses by product and group; small cells are withheld, not shown."""
+    pooled = rows.mutate(
+        pooled=rows.group.isin(kept).ifelse(rows.group, OTHER), product=rows["product"].fill_null(BLANK)
+    )
+    counts = pooled.group_by("product", "pooled").aggregate(losses=pooled.count()).execute()
+    counts = counts.rename(columns={"pooled": "group"})
+    counts["of"] = counts.groupby("product")["losses"].transform("sum")
+    small = counts["losses"] < view.definitions.privacy.smallest_group
+    counts["losses"] = counts["losses"].astype(float).mask(small)
+    return counts.sort_values(["of", "product", "losses"], ascending=[False, True, False], ignore_index=True)

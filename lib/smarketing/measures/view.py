@@ -1,0 +1,149 @@
+"""What a measure looks at: a company as of a day, in a scope, under the definitions in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from functools import cached_property
+
+import ibis
+import ibis.expr.types as ir
+
+from smarketing.company.definitions import Definitions
+from smarketing.company.tables import Company, CompanyError, MissingTable, ObservedFrom
+from smarketing.measures.journeys import (
+    Durations,
+    Journeys,
+    check_stages,
+    deal_journeys,
+    durations,
+    lead_journeys,
+)
+from smarketing.measures.periods import Calendar, Period, calendar, day
+from smarketing.measures.scope import Scope, Subject, check_scope
+from smarketing.measures.truncation import missing_exits
+
+
+@dataclass(frozen=True)
+class View:
+    """A company as of a day, in a scope, under definitions; made by `view`.
+
+    ``as_of`` is the last day that is complete: the day asked for less the reporting delay of the definitions.
+    """
+
+    company: Company
+    definitions: Definitions
+    scope: Scope
+    as_of: date
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        """The report's weeks, months and windows."""
+        return calendar(self.as_of, self.definitions)
+
+    @cached_property
+    def leads(self) -> Journeys:
+        """Journeys of leads, materialised once in the engine; `MissingTable` where no leads are mapped."""
+        self.company.table("leads")
+        return _kept(lead_journeys(self.company, self.definitions, self.scope, self.as_of))
+
+    @cached_property
+    def deals(self) -> Journeys:
+        """Journeys of deals with ``amount`` in the reporting currency; `MissingTable` where no deals are mapped."""
+        self.company.table("opportunities")
+        journeys = deal_journeys(self.company, self.definitions, self.scope, self.as_of)
+        table = journeys.table.mutate(amount=self._in_reporting_currency(journeys.table))
+        return _kept(Journeys(table, journeys.subject, journeys.stages, journeys.as_of, journeys.observed_from))
+
+    def journeys(self, stage: str) -> Journeys:
+        """Return the journeys of whoever enters a stage: leads or deals."""
+        return self.leads if self.subject(stage) == "lead" else self.deals
+
+    def subject(self, stage: str) -> Subject:
+        """Return whether leads or deals enter a stage."""
+        return self.definitions.stages.stage(stage).subject
+
+    def step(self, stage: str, to_stage: str) -> Durations:
+        """Return the observation times of a step of the funnel."""
+        return durations(self.journeys(stage), stage, to_stage)
+
+    def cohort(self, back: int = 0) -> Period:
+        """Return the days in which a cohort enters; ``back`` = 1 is the cohort before."""
+        days = self.definitions.windows.cohort_days
+        end = self.as_of - timedelta(days=back * days)
+        start = end - timedelta(days=days - 1)
+        return Period(start, end, f"{day(start)} to {day(end)}")
+
+    def words(self, stage: str, n: int = 2) -> str:
+        """Return what is counted where a stage is entered: leads or deals."""
+        return {"lead": "lead", "opportunity": "deal"}[self.subject(stage)] + ("" if n == 1 else "s")
+
+    def _in_reporting_currency(self, deals: ir.Table) -> ir.FloatingValue:
+        money = self.definitions.money
+        rates = {money.reporting_currency: 1.0, **money.rates}
+        currency = deals.currency.fill_null(self.company.currency)
+        used = deals.select(currency=currency).distinct().currency.execute()
+        missing = sorted(set(used) - set(rates))
+        if missing:
+            raise CompanyError(
+                f"opportunities.currency holds {missing[0]!r}, and the definitions give no rate into "
+                f"{money.reporting_currency}. Add it under money.rates."
+            )
+        rate = ibis.cases(*((currency == code, value) for code, value in rates.items()), else_=None)
+        return deals.amount * rate
+
+
+def view(company: Company, definitions: Definitions, as_of: date, scope: Scope | None = None) -> View:
+    """Cut a company at a day and a scope; raise `CompanyError` for unknown stages and for scopes that match nothing."""
+    scope = scope or Scope()
+    last_complete = as_of - timedelta(days=definitions.windows.reporting_delay_days)
+    check_stages(company, definitions)
+    known = company.known_at(last_complete)
+    check_scope(known, scope)
+    found = View(known, definitions, scope, last_complete)
+    unsaid = tuple(_unsaid(found))
+    return replace(found, company=replace(known, observed_from=unsaid)) if unsaid else found
+
+
+def _unsaid(whole: View) -> Iterator[ObservedFrom]:
+    """Notice exits that are missing before some day where the input file does not say so."""
+    if whole.company.observed_from:
+        return
+    funnel = whole.definitions.stages.funnel
+    first_deal = whole.definitions.stages.first_deal_stage
+    for stage in dict.fromkeys(s for s in (funnel[0], first_deal) if s is not None):
+        if stage.stage != funnel[-1].stage and not has_step(whole, stage.stage):
+            steps = whole.step(stage.stage, funnel[-1].stage)
+            missing = missing_exits(steps)
+            if missing is not None:
+                yield missing.as_observed_from(steps.kinds)
+                return
+
+
+def last_day(company: Company) -> date:
+    """Return the last day on which a company's data record anything, the as-of day of a run that names none."""
+    clocks = (
+        ("leads", "created_at"),
+        ("stage_events", "at"),
+        ("opportunities", "created_at"),
+        ("opportunities", "closed_at"),
+    )
+    latest = [company.table(table)[column].max().execute() for table, column in clocks if company.has(table)]
+    found = [moment for moment in latest if moment is not None and moment == moment]
+    if not found:
+        raise CompanyError("No lead, deal or stage event has a date, so there is no day to report as of.")
+    return max(found).date()
+
+
+def has_step(view: View, stage: str) -> str:
+    """Return why a stage cannot be counted (the table that is not mapped), or an empty text."""
+    try:
+        view.company.table("leads" if view.subject(stage) == "lead" else "opportunities")
+    except MissingTable as missing:
+        return str(missing)
+    return ""
+
+
+def _kept(journeys: Journeys) -> Journeys:
+    return Journeys(journeys.table.cache(), journeys.subject, journeys.stages, journeys.as_of, journeys.observed_from)

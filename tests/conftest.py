@@ -1,0 +1,89 @@
+"""What many tests share: engines, small companies on them, and where the public data sets are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import ibis
+import pandas as pd
+import pyarrow as pa
+import pytest
+from smarketing.company.tables import SCHEMAS, Company, ObservedFrom
+
+ROOT = Path(__file__).parent.parent
+ARROW = {
+    "string": pa.string(),
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "boolean": pa.bool_(),
+    "timestamp": pa.timestamp("us"),
+}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave simulations and benchmarks out unless `-m` asks for them."""
+    if config.getoption("-m"):
+        return
+    for item in items:
+        for mark in ("validate", "bench"):
+            if item.get_closest_marker(mark):
+                item.add_marker(pytest.mark.skip(reason=f"long: run by `make {mark}`"))
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL in a temporary folder, as a connection address; stopped at the end."""
+    pgserver = pytest.importorskip("pgserver", reason="PostgreSQL: the package pgserver is not installed")
+    # A socket's path has to be short, whatever the temporary folder is called.
+    server = pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture
+def postgres(postgres_server: str) -> Iterator[ibis.BaseBackend]:
+    """An empty schema on the real PostgreSQL, as an ibis backend."""
+    backend = ibis.connect(postgres_server.replace("postgresql://", "postgres://"))
+    backend.raw_sql("drop schema if exists public cascade; create schema public").close()
+    yield backend
+    backend.disconnect()
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def engine(request: pytest.FixtureRequest) -> ibis.BaseBackend:
+    """Each engine that every measure has to run on."""
+    return ibis.duckdb.connect() if request.param == "duckdb" else request.getfixturevalue("postgres")
+
+
+def company_of(
+    backend: ibis.BaseBackend,
+    frames: Mapping[str, pd.DataFrame],
+    *,
+    observed_from: tuple[ObservedFrom, ...] = (),
+    currency: str = "USD",
+) -> Company:
+    """Open data frames as a company on an engine; columns beyond the schema stay, missing ones are NULL."""
+    tables, recorded = {}, {}
+    for name, frame in frames.items():
+        kinds = dict(SCHEMAS[name].columns)
+        columns = {}
+        for column, kind in kinds.items():
+            values = frame[column] if column in frame else pd.Series([None] * len(frame))
+            columns[column] = pa.array(
+                [None if v is None or v != v or v is pd.NaT else v for v in values], type=ARROW[kind]
+            )
+        for column in frame.columns.difference(list(kinds)):
+            columns[column] = pa.array(frame[column])
+        tables[name] = backend.create_table(name, pa.table(columns))
+        recorded[name] = frozenset(frame.columns)
+    return Company("Test company", backend, tables, recorded, currency=currency, observed_from=observed_from)
+
+
+def public_data(name: str, folder: str) -> Path:
+    """Return the folder of a public data set, or skip with what is missing."""
+    found = Path(os.environ.get(f"SMARKETING_{name.upper()}_DATA", ROOT.parent / "shared" / "data" / folder))
+    if not found.is_dir():
+        pytest.skip(f"the public data set {name} is not here: set SMARKETING_{name.upper()}_DATA to its folder")
+    return found
