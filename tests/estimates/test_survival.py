@@ -216,6 +216,13 @@ def test_days_without_anybody_under_observation_count_as_none() -> None:
     assert incidence(life_table([4, 4], [9, 9], ["won", ""]), start=4).smallest_risk_set(9) == 2
 
 
+def test_a_landmark_between_two_ages_counts_those_under_observation() -> None:
+    curves = incidence(life_table([0] * 5, [3, 3, 6, 6, 8], ["won", "lost", "won", "", ""]), start=4)
+    assert curves.at_risk_at_start == 3
+    assert (curves.smallest_risk_set(6), curves.smallest_denominator(6)) == (3, 3)
+    assert curves.at("won", 6) == pytest.approx(1 / 3)
+
+
 def test_no_censoring_keeps_the_denominator() -> None:
     curves = incidence(life_table([0] * 50, np.arange(50), ["won", "lost"] * 25))
     assert curves.smallest_denominator(49) == pytest.approx(50)

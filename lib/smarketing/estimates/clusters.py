@@ -131,13 +131,14 @@ def clustered_share(
     Parameters
     ----------
     value
-        The share, 0 to 1: a ratio of sums or a cumulative incidence. NaN when nothing was observed.
+        The share, 0 to 1: a ratio of sums or a cumulative incidence. NaN when nothing was observed. For a share still
+        open S the usual limits are those of 1 - S, turned.
     sum_squares
         Sum over accounts of the squared sum of their units' influence on the share.
     clusters
         Number of accounts G.
     effective_clusters
-        (sum n)^2 / sum n^2 over the accounts' numbers of units; see `effective_clusters`.
+        (sum n)^2 / sum n^2 over the accounts' units (their weights, in a weighted table) that were ever at risk.
     n
         The denominator, kept in the result.
     confidence
@@ -149,6 +150,22 @@ def clustered_share(
         A share of exactly 0 or 1, or one without variance, says nothing about how alike an account's units are; the
         interval then takes the worst case, all units of an account alike, and is Wilson's on G_eff. With fewer than
         two effective accounts the interval is 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If the share is not one, or the sum of squares is negative.
+
+    Notes
+    -----
+    Variance G / (G - 1) * sum_squares; interval on log(-log(1 - F)), Kalbfleisch & Prentice (2002), The Statistical
+    Analysis of Failure Time Data, section 1.4, with t on G_eff - 1 degrees of freedom.
+
+    What it holds, from simulated companies (``tests/validate/test_coverage.py``): with at least 30 effective accounts
+    and 10 *expected* events, 95 % intervals cover the truth in 94 to 96.5 %, whatever the accounts' sizes and
+    likeness; with 2 to 9 expected events they are wider than they need to be (up to 97 %). So a minimum belongs on
+    effective accounts. A minimum on *observed* events shows a rare exit only when luck made it frequent: at 7 expected
+    events, what a minimum of 10 lets through covers the truth in 87 %; a minimum of 3 does little harm.
     """
     check_confidence(confidence)
     if not (math.isnan(value) or 0 <= value <= 1):

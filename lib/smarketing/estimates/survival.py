@@ -41,6 +41,7 @@ class Incidence:
     """
 
     start: int
+    at_risk_at_start: float
     age: IntArray
     at_risk: FloatArray
     at_risk_after: FloatArray
@@ -109,7 +110,7 @@ class Incidence:
     def _days(self, horizon: float) -> list[tuple[float, float]]:
         """Weight at risk and share open before, for each age to the horizon and for each gap between ages."""
         ends = np.append(self.age, np.inf)[1:]
-        days = [(0.0, 1.0)] if not len(self.age) or self.age[0] > self.start else []
+        days = [(self.at_risk_at_start, 1.0)]
         for age, end, risk, after, before, share in zip(
             self.age, ends, self.at_risk, self.at_risk_after, self._open_before(), self.survival, strict=True
         ):
@@ -161,8 +162,11 @@ def incidence(life: LifeTable, *, start: int = 0) -> Incidence:
     before = np.concatenate([[1.0], survival[:-1]])[: len(age)]
     cumulative = {kind: np.cumsum(before * _hazard(exits[kept], at_risk)) for kind, exits in life.exits.items()}
     alive = np.flatnonzero(at_risk > 0)
+    earlier = life.remaining[~kept]
+    at_start = at_risk[0] if len(age) and age[0] == start else earlier[-1] if len(earlier) else 0.0
     return Incidence(
         start=int(start),
+        at_risk_at_start=float(at_start),
         age=age,
         at_risk=at_risk,
         at_risk_after=life.remaining[kept],
@@ -181,7 +185,8 @@ class Influence:
         influence = [leaves by the kind] * kind_term[last] + [leaves by any exit] * exit_term[last]
                     - (cumulative[last] - cumulative_before[first])
 
-    where ``x[age]`` is the row of that age; both ages of every subject are rows, so an engine joins on equality.
+    where ``x[age]`` is the row of that age; both ages of every subject are rows, so an engine joins on equality. For
+    the kind "open" the first bracket, like the second, asks for any exit.
     Multiply by the subject's weight, sum by account, square, and sum: that is ``sum_squares`` of `clustered_share`.
     The influences of all subjects add up to 0. Rows after the horizon and before ``start`` hold what is needed for
     subjects that reach across them; no case distinction is left to the engine.
