@@ -1,0 +1,12 @@
+"""The demo company: a seeded simulation of any size whose truth is known.
+
+`build_demo` writes it, `read_truth` says what is true of it, `is_built` whether it is there. From the ground up:
+`world` (parameters and hazards), `accounts`, `leads`, `journeys`, `deals`, `catalogue` (what happens, table by table),
+`dirt` (what is wrong on purpose), `flows` and `incidence` (the truth, from the hazards alone), `write` (the files).
+"""
+
+from smarketing.company.demo.incidence import HORIZONS, WINDOWS, TrueIncidence
+from smarketing.company.demo.truth import DemoTruth
+from smarketing.company.demo.write import build_demo, is_built, read_truth
+
+__all__ = ["HORIZONS", "WINDOWS", "DemoTruth", "TrueIncidence", "build_demo", "is_built", "read_truth"]
