@@ -36,6 +36,11 @@ class Table:
     formats: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...] = field(default=())
 
+    def kind(self, row: Sequence[Cell], column: int) -> str:
+        """Return the unit of one cell: the column's, or for ``by Unit`` what the row's column Unit says."""
+        kind = self.formats[column]
+        return str(row[self.columns.index(kind.removeprefix("by "))]) if kind.startswith("by ") else kind
+
     def to_dict(self) -> dict[str, Any]:
         """Return the table as lists, so that no key order can be lost on the way through a notebook."""
         return {
@@ -64,7 +69,8 @@ class Table:
         Parameters
         ----------
         formats
-            Unit by column (see `value_text`). Columns not named are text, or plain numbers where they are numeric.
+            Unit by column (see `value_text`), or ``by Unit`` where each row names its own in a column "Unit". Columns
+            not named are text, or plain numbers where they are numeric.
         """
         unknown = [column for column in formats if column not in frame.columns]
         if unknown:
@@ -146,11 +152,13 @@ def to_html(table: Table, *, label: str = "", labelled_by: str = "", emphasis: S
     body = []
     for number, row in enumerate(table.rows):
         cells = []
-        for index, (cell, kind) in enumerate(zip(row, table.formats, strict=True)):
+        for index, cell in enumerate(row):
             style = "n" if numeric[index] else "" if wraps[index] else "nw"
             opening = Markup('<th scope="row"{}>') if index == 0 else Markup("<td{}>")
             opening = Markup(str(opening).format(f' class="{style}"' if style else ""))
-            cells.append(opening + escape(value_text(cell, kind)) + Markup("</th>" if index == 0 else "</td>"))
+            cells.append(
+                opening + escape(value_text(cell, table.kind(row, index))) + Markup("</th>" if index == 0 else "</td>")
+            )
         row_class = Markup(' class="em"') if number < len(emphasis) and emphasis[number] else Markup("")
         body.append(Markup("<tr{}>{}</tr>").format(row_class, Markup("").join(cells)))
     return Markup(

@@ -166,7 +166,9 @@ def interval(lower: float | None, upper: float | None, unit: str, currency: str 
         return f"at most {value_of(ends[1], unit, currency)}"
     if ends[1] is None:
         return f"at least {value_of(ends[0], unit, currency)}"
-    return f"{value_of(ends[0], unit, currency)} to {value_of(ends[1], unit, currency)}"
+    low, high = (value_of(end, unit, currency) for end in ends)
+    # "0.0 to +1.0 pts", not the unit twice.
+    return f"{low.removesuffix(' pts')} to {high}"
 
 
 def difference_interval(lower: float | None, upper: float | None, unit: str, currency: str = "") -> str:

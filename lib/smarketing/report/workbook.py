@@ -43,13 +43,14 @@ def workbook(tables: Sequence[Table]) -> bytes:
         sheet = book.create_sheet(name)
         sheet.append([_text(column) for column in table.columns])
         for row in table.rows:
-            sheet.append([_value(cell, kind) for cell, kind in zip(row, table.formats, strict=True)])
-        for index, kind in enumerate(table.formats, start=1):
+            sheet.append([_value(cell, table.kind(row, index)) for index, cell in enumerate(row)])
+        for index in range(1, len(table.columns) + 1):
             letter = get_column_letter(index)
-            pattern = _NUMBER_FORMATS.get(kind.removeprefix("difference ").partition(":")[0])
             widest = max((len(str(row[index - 1])) for row in table.rows if row[index - 1] is not None), default=8)
             sheet.column_dimensions[letter].width = min(max(widest, len(table.columns[index - 1])) + 2, 60)
-            for cell in sheet[letter][1:]:
+            for cell, row in zip(sheet[letter][1:], table.rows, strict=True):
+                kind = table.kind(row, index - 1)
+                pattern = _NUMBER_FORMATS.get(kind.removeprefix("difference ").partition(":")[0])
                 if pattern and not isinstance(cell.value, str):
                     cell.number_format = pattern
     for sheet in book.worksheets:

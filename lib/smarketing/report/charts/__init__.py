@@ -12,5 +12,10 @@ from __future__ import annotations
 
 from smarketing.report.charts.bars import bars
 from smarketing.report.charts.chart import Chart
+from smarketing.report.charts.curves import curves
+from smarketing.report.charts.funnel import funnel
+from smarketing.report.charts.intervals import intervals
+from smarketing.report.charts.sparkline import sparkline
+from smarketing.report.charts.trend import Panel, trend
 
-__all__ = ["Chart", "bars"]
+__all__ = ["Chart", "Panel", "bars", "curves", "funnel", "intervals", "sparkline", "trend"]

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from smarketing.report import formats, palette
 from smarketing.report.charts import canvas
 from smarketing.report.charts.canvas import Sheet
-from smarketing.report.charts.chart import Chart, check_columns, check_words
+from smarketing.report.charts.chart import Chart, check_columns, check_words, flags
 
-_ROW = {"wide": 34.0, "narrow": 50.0}
+_ROW = {"wide": 36.0, "narrow": 50.0}
 
 
 def bars(
@@ -81,19 +81,21 @@ def paint(rows: pd.DataFrame, sheet: Sheet, *, unit: str, currency: str) -> Figu
     row_height = _ROW[sheet.name]
     figure = canvas.blank(sheet, row_height * len(rows) + 6)
     ends = [_end_label(row, unit, currency) for _, row in rows.iterrows()]
-    room = max(canvas.text_width(end, 600) for end in ends) + 14
+    known = [not formats.is_missing(value) for value in rows["value"]]
+    # A withheld row has no bar, so its reason may run over the place of one.
+    room = max([40.0, *(canvas.text_width(end, 600) for end, here in zip(ends, known, strict=True) if here)]) + 14
     if sheet.narrow:
         left = 2.0
     else:
         widest = max(canvas.text_width(str(label), 600) for label in rows["label"])
-        left = min(widest, sheet.width * 0.32) + 12
+        left = min(widest, sheet.width * 0.3) + 12
     room = min(room, sheet.width * 0.55)
     span = sheet.width - left - room
     values = pd.concat([rows["value"], rows["prior"]]) if "prior" in rows.columns else rows["value"]
     top_value = float(values.max()) if values.notna().any() and values.max() > 0 else 1.0
     least = min(float(values.min()), 0.0) if values.notna().any() else 0.0
     axes = canvas.frame(figure, left=left, top=3, width=span, height=row_height * len(rows))
-    emphasis = rows["emphasis"].fillna(False).astype(bool) if "emphasis" in rows.columns else rows["value"] < least
+    emphasis = flags(rows, "emphasis")
     colours = [palette.LIGHT["orange" if told else "grey"] for told in emphasis]
     positions = [str(index) for index in range(len(rows))]
     sns.barplot(
@@ -113,11 +115,13 @@ def paint(rows: pd.DataFrame, sheet: Sheet, *, unit: str, currency: str) -> Figu
     for patch in axes.patches:
         patch.set_y(patch.get_y() + shift)  # type: ignore[attr-defined]
     axes.set(xlim=(least, top_value), ylim=(len(rows) - 0.5, -0.5), xticks=[], yticks=[], xlabel="", ylabel="")
-    axes.axvline(0, color=palette.LIGHT["ink"], linewidth=1, clip_on=False)
+    for place in range(len(rows)):
+        upright = (place - 0.2 + shift, place + 0.2 + shift) if sheet.narrow else (place - 0.5, place + 0.5)
+        axes.plot([0, 0], upright, color=palette.LIGHT["ink"], linewidth=1, clip_on=False)
     scale = span / (top_value - least)
     for index, (_, row) in enumerate(rows.iterrows()):
         middle = 3 + row_height * (index + 0.5 + shift)
-        weight = 600 if emphasis.iloc[index] else 400
+        weight = 600 if emphasis[index] else 400
         reach = max([0.0, *(float(row[name]) for name in ("value", "prior") if not formats.is_missing(row.get(name)))])
         prior = row.get("prior")
         if prior is not None and not formats.is_missing(prior):
@@ -136,15 +140,18 @@ def paint(rows: pd.DataFrame, sheet: Sheet, *, unit: str, currency: str) -> Figu
             label = canvas.shorten(str(row["label"]), sheet.width - 8, weight)
             canvas.write(figure, label, x=left, y=middle - 21, weight=weight)
         else:
-            label = canvas.shorten(str(row["label"]), left - 12, weight)
-            canvas.write(figure, label, x=left - 10, y=middle, align="right", weight=weight)
+            lines = canvas.wrapped(str(row["label"]), left - 12, weight=weight)
+            for number, line in enumerate(lines):
+                height = middle + (number - (len(lines) - 1) / 2) * 15
+                canvas.write(figure, line, x=left - 10, y=height, align="right", weight=weight)
+        start = left + (reach - least) * scale + 9
         canvas.write(
             figure,
-            canvas.shorten(ends[index], room - 10, 600),
-            x=left + (reach - least) * scale + 9,
+            canvas.shorten(ends[index], sheet.width - start - 1, 600),
+            x=start,
             y=middle,
-            weight=600 if not formats.is_missing(row["value"]) else 400,
-            colour="ink" if not formats.is_missing(row["value"]) else "muted",
+            weight=600 if known[index] else 400,
+            colour="ink" if known[index] else "muted",
         )
     return figure
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from smarketing.report.formats import is_missing
+
 SHORTEST_ALT = 60
 
 
@@ -79,3 +81,10 @@ def check_columns(frame: pd.DataFrame, name: str, *, required: tuple[str, ...], 
         allowed = ", ".join(required) + (f" and optionally {', '.join(optional)}" if optional else "")
         problem = f"{missing[0]!r} is missing" if missing else f"{unknown[0]!r} is not known"
         raise ValueError(f"{name}: column {problem}; got {got}; allowed are {allowed}. Rename or drop columns.")
+
+
+def flags(frame: pd.DataFrame, column: str) -> list[bool]:
+    """Return a column of yes or no, one a row; a missing column or value is no."""
+    if column not in frame.columns:
+        return [False] * len(frame)
+    return [not is_missing(value) and bool(value) for value in frame[column]]

@@ -1,0 +1,51 @@
+"""Ticks of an axis and the short words on them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from matplotlib.ticker import MaxNLocator
+
+from smarketing.report import formats
+
+
+def ticks(low: float, high: float, *, count: int = 4, whole: bool = False) -> list[float]:
+    """Return round values that enclose ``low`` to ``high``, at most ``count`` steps; ``whole`` for counts."""
+    if high <= low:
+        high = low + 1.0
+    values = MaxNLocator(nbins=count, steps=[1, 2, 2.5, 5, 10], integer=whole).tick_values(low, high)
+    # tick_values overshoots by a step on either side where the end is a tick itself.
+    kept = [float(value) for value in values]
+    while len(kept) > 2 and kept[1] <= low:
+        kept.pop(0)
+    while len(kept) > 2 and kept[-2] >= high:
+        kept.pop()
+    return [round(value, 12) + 0.0 for value in kept]
+
+
+def zero_based(values: Sequence[float], unit: str, *, count: int = 3) -> list[float]:
+    """Return ticks from zero (or below it for negative values) past the largest value; shares stop at 100 %."""
+    low, high = min([0.0, *values]), max([0.0, *values])
+    if high == low:
+        high = 1.0 if unit != "share" else 0.1
+    if unit == "share" and 0.8 < high <= 1.0 and low == 0.0:
+        return [0.0, 0.25, 0.5, 0.75, 1.0] if count > 3 else [0.0, 0.5, 1.0]
+    return ticks(low, high, count=count, whole=unit == "count")
+
+
+def tick_text(value: float, unit: str, currency: str = "", *, step: float = 1.0) -> str:
+    """Return a tick's label: as short as the distance between ticks allows."""
+    name, _, code = unit.partition(":")
+    if name in ("share", "points", "change"):
+        decimals = 0 if abs(step * 100 - round(step * 100)) < 1e-9 else 1
+        text = f"{abs(value) * 100:.{decimals}f}"
+        sign = formats.MINUS if value < 0 else "+" if value > 0 and name != "share" else ""
+        return f"{sign}{text}" + ("" if name == "points" else "%")
+    if name in ("money", "money_short"):
+        if value == 0:
+            return formats.money(0, code or currency)
+        return re.sub(r"(\.\d*?)0+(?=[KMBT]$)", lambda m: m[1].rstrip("."), formats.money(value, code or currency))
+    if name == "days":
+        return formats.number(value)
+    return formats.value_of(value, unit, currency)

@@ -1,0 +1,353 @@
+"""Six trailing weeks beside twelve months: this week's noise and the year's course in one look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from smarketing.report import formats, palette
+from smarketing.report.charts import canvas, labels, scales
+from smarketing.report.charts.canvas import LINE, Sheet
+from smarketing.report.charts.chart import Chart, check_columns, check_words
+
+_OPTIONAL = ("lower", "upper", "target", "prior_year")
+_MOST_PANELS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """One measure of a trend.
+
+    ``weeks`` and ``months`` have one row a period, oldest first, with columns ``period_label`` and ``value`` and
+    optionally ``lower``, ``upper``, ``target``, ``prior_year``; any but the label may be missing in a row, which leaves
+    a gap. None for a grain that is not shown.
+    """
+
+    label: str
+    unit: str
+    weeks: pd.DataFrame | None
+    months: pd.DataFrame | None
+    currency: str = ""
+
+
+def trend(
+    panels: Sequence[Panel],
+    *,
+    id: str,
+    title: str,
+    subtitle: str,
+    source: str,
+    alt: str,
+    how_to_read: str = "",
+    so_what: str = "",
+    weeks_label: str = "weeks",
+    months_label: str = "months",
+    prior_year_label: str = "Same period last year",
+) -> Chart:
+    """Draw one to three measures, each with its weeks on the left and its months on the right.
+
+    The axes begin at zero. Targets are short orange marks, the year before is a pale dashed line, intervals are a pale
+    band. The last and the extreme values are labelled where there is room; the last one always.
+
+    Parameters
+    ----------
+    panels
+        See `Panel`.
+    weeks_label, months_label
+        Captions over the two grains.
+    prior_year_label
+        Name of the dashed line in the legend.
+    """
+    check_words(id, title=title, subtitle=subtitle, source=source, alt=alt)
+    if not 1 <= len(panels) <= _MOST_PANELS:
+        raise ValueError(f"trend: got {len(panels)} panels; allowed are 1 to {_MOST_PANELS}. Split the figure.")
+    for panel in panels:
+        for grain in (panel.weeks, panel.months):
+            if grain is not None:
+                check_columns(grain, f"trend {panel.label!r}", required=("period_label", "value"), optional=_OPTIONAL)
+    captions = (weeks_label, months_label)
+    wide, narrow = canvas.drawn_twice(
+        id, alt, lambda sheet: paint(panels, sheet, captions=captions, prior_year_label=prior_year_label)
+    )
+    data, kinds = _data(panels, captions, prior_year_label)
+    return Chart(
+        id=id,
+        title=title,
+        subtitle=subtitle,
+        source=source,
+        alt=alt,
+        data=data,
+        formats=kinds,
+        how_to_read=how_to_read,
+        so_what=so_what,
+        wide=wide,
+        narrow=narrow,
+    )
+
+
+def paint(
+    panels: Sequence[Panel], sheet: Sheet, *, captions: tuple[str, str], prior_year_label: str = "Last year"
+) -> Figure:
+    """Return the drawing of the panels on one sheet."""
+    grains = [
+        [
+            (caption, grain.reset_index(drop=True))
+            for caption, grain in zip(captions, (panel.weeks, panel.months), strict=True)
+            if grain is not None and len(grain)
+        ]
+        for panel in panels
+    ]
+    legend = _legend_entries([grain for row in grains for _, grain in row], prior_year_label)
+    plot_height, top = (112.0 if sheet.narrow else 128.0), 0.0
+    legend_lines = _legend_lines(legend, sheet.width)
+    top += LINE * len(legend_lines) + (12 if legend_lines else 2)
+    block = plot_height + 24
+    tall = [(len(row) * (block + LINE + 4) + LINE + 10) if sheet.narrow else (block + LINE + 18) for row in grains]
+    tall = [height if row else 3 * LINE for height, row in zip(tall, grains, strict=True)]
+    figure = canvas.blank(sheet, top + sum(tall))
+    _draw_legend(figure, legend_lines)
+    for panel, row, height in zip(panels, grains, tall, strict=True):
+        name = panel.label + (" (days)" if panel.unit == "days" else "")
+        if not row:
+            canvas.write(figure, canvas.shorten(name, sheet.width, 700), x=0, y=top + 10, weight=700)
+            canvas.write(figure, "Withheld: no period has enough evidence.", x=0, y=top + 32, colour="muted")
+        elif sheet.narrow:
+            canvas.write(figure, canvas.shorten(name, sheet.width - 4, 700), x=0, y=top + 10, weight=700)
+            for index, (caption, grain) in enumerate(row):
+                start = top + LINE + 4 + index * (block + LINE + 4)
+                canvas.write(figure, caption, x=0, y=start + 9, colour="muted")
+                _plot(figure, grain, panel, left=0, top=start + LINE, width=sheet.width, height=plot_height)
+        else:
+            left_share = 0.37 if len(row) == 2 else 1.0
+            edges = [(0.0, sheet.width * left_share - 24), (sheet.width * left_share, sheet.width * (1 - left_share))]
+            for index, ((caption, grain), (left, width)) in enumerate(zip(row, edges, strict=False)):
+                shown = name if index == 0 else ""
+                room = width - canvas.text_width(caption) - 12
+                start = left
+                if shown:
+                    shown = canvas.shorten(shown, room, 700)
+                    canvas.write(figure, shown, x=left, y=top + 10, weight=700)
+                    start = left + canvas.text_width(shown, 700) + 10
+                canvas.write(figure, caption, x=start, y=top + 10, colour="muted")
+                _plot(figure, grain, panel, left=left, top=top + LINE + 2, width=width, height=plot_height)
+        top += height
+    return figure
+
+
+def _plot(
+    figure: Figure, grain: pd.DataFrame, panel: Panel, *, left: float, top: float, width: float, height: float
+) -> None:
+    numbers = grain.reindex(columns=["value", *_OPTIONAL]).astype(float)
+    known = numbers.to_numpy()[~np.isnan(numbers.to_numpy())]
+    if numbers["value"].isna().all():
+        words = canvas.wrapped("Withheld: no period has enough evidence.", width - 8, lines=3)
+        for number, line in enumerate(words):
+            canvas.write(figure, line, x=left, y=top + 14 + LINE * number, colour="muted")
+        return
+    marks = scales.zero_based([float(value) for value in known], panel.unit)
+    step = marks[1] - marks[0]
+    ticks = [scales.tick_text(mark, panel.unit, panel.currency, step=step) for mark in marks]
+    margin = max(canvas.text_width(tick) for tick in ticks) + 8
+    axes = canvas.frame(figure, left=left + margin, top=top, width=width - margin, height=height)
+    most = max(marks[-1], float(known.max()) if len(known) else 1.0)
+    # Room for a label above the highest point.
+    high = max(marks[-1], most + 26 / (height - 26) * (most - marks[0]))
+    axes.set(xlim=(-0.5, len(grain) - 0.5), ylim=(marks[0], high))
+    scale = height / (high - marks[0])
+    for mark, tick in zip(marks, ticks, strict=True):
+        axes.axhline(mark, color=palette.LIGHT["ink" if mark == 0 else "grid"], linewidth=1, zorder=0, clip_on=False)
+        canvas.write(
+            figure, tick, x=left + margin - 7, y=top + height - (mark - marks[0]) * scale, align="right", colour="muted"
+        )
+    _marks(axes, numbers)
+    across = (width - margin) / len(grain)
+    _period_labels(figure, [str(name) for name in grain["period_label"]], left + margin, top + height + 12, across)
+    _value_labels(
+        figure,
+        numbers,
+        panel,
+        across=lambda index: left + margin + across * (index + 0.5),
+        down=lambda value: top + height - (value - marks[0]) * scale,
+        within=labels.Box(left + margin, top - 4, left + width, top + height),
+    )
+
+
+def _marks(axes: Axes, numbers: pd.DataFrame) -> None:
+    places = np.arange(len(numbers))
+    axes.fill_between(places, numbers["lower"], numbers["upper"], color=palette.LIGHT["blue"], alpha=0.13, linewidth=0)
+    _broken_line(axes, numbers["prior_year"], color=palette.LIGHT["grey"], linestyle=(0, (4, 3)), linewidth=1.6)
+    for place, target in enumerate(numbers["target"]):
+        if not np.isnan(target):
+            axes.plot(
+                [place - 0.3, place + 0.3],
+                [target, target],
+                color=palette.LIGHT["orange"],
+                linewidth=2.5,
+                solid_capstyle="butt",
+                clip_on=False,
+            )
+    _broken_line(axes, numbers["value"], color=palette.LIGHT["blue"], linewidth=2.2)
+    shown = numbers["value"].notna()
+    if shown.any():
+        sns.scatterplot(
+            x=places[shown],
+            y=numbers["value"][shown],
+            color=palette.LIGHT["blue"],
+            s=30,
+            linewidth=0,
+            ax=axes,
+            zorder=4,
+            clip_on=False,
+        )
+    axes.set(xlabel="", ylabel="")
+
+
+def _broken_line(axes: Axes, values: pd.Series, **style: object) -> None:
+    """Draw a line that stops at gaps; seaborn alone would bridge them."""
+    runs = values.isna().cumsum()
+    kept = values.notna()
+    if kept.sum() > 1:
+        frame = pd.DataFrame({"x": np.arange(len(values))[kept], "y": values[kept], "run": runs[kept]})
+        sns.lineplot(
+            frame,
+            x="x",
+            y="y",
+            units="run",
+            estimator=None,
+            errorbar=None,
+            ax=axes,
+            legend=False,
+            clip_on=False,
+            **style,
+        )
+
+
+def _period_labels(figure: Figure, names: list[str], left: float, y: float, across: float) -> None:
+    widest = max(canvas.text_width(name) for name in names)
+    every = max(1, int(np.ceil((widest + 8) / across)))
+    for index, name in enumerate(names):
+        if (len(names) - 1 - index) % every == 0:
+            canvas.write(figure, name, x=left + across * (index + 0.5), y=y, align="center", colour="muted")
+
+
+def _value_labels(figure, numbers, panel, *, across, down, within) -> None:  # type: ignore[no-untyped-def]
+    values = numbers["value"].dropna()
+    if values.empty:
+        return
+    wanted = list(dict.fromkeys([values.index[-1], values.idxmax(), values.idxmin()]))
+    obstacles = []
+    for index, row in numbers.iterrows():
+        x = across(index)
+        if not np.isnan(row["target"]):
+            y = down(row["target"])
+            reach = 0.3 * (across(1) - across(0))
+            obstacles.append(labels.Box(x - reach, y - 2, x + reach, y + 2))
+        if not np.isnan(row["value"]):
+            y = down(row["value"])
+            obstacles.append(labels.Box(x - 4, y - 4, x + 4, y + 4))
+            following = numbers["value"].get(index + 1, np.nan)
+            for part in np.linspace(0.1, 0.9, 9) if not np.isnan(following) else ():
+                along = x + (across(index + 1) - x) * part
+                height = y + (down(following) - y) * part
+                obstacles.append(labels.Box(along - 1.5, height - 1.5, along + 1.5, height + 1.5))
+    texts = []
+    for order, index in enumerate(wanted):
+        text = formats.value_of(values[index], panel.unit, panel.currency)
+        width = canvas.text_width(text, 600) + 4
+        places = labels.around(across(index), down(values[index]), width, 15, gap=7)
+        places = tuple(_kept_inside(box, within) for box in places)
+        texts.append(labels.Label(text, places, required=order == 0))
+    for text, box in labels.place(texts, within=within, obstacles=obstacles):
+        canvas.write(
+            figure, text, x=(box.left + box.right) / 2, y=(box.top + box.bottom) / 2, align="center", weight=600
+        )
+
+
+def _kept_inside(box: labels.Box, within: labels.Box) -> labels.Box:
+    shift = max(within.left - box.left, 0.0) + min(within.right - box.right, 0.0)
+    return labels.Box(box.left + shift, box.top, box.right + shift, box.bottom)
+
+
+def _legend_entries(grains: Sequence[pd.DataFrame], prior_year_label: str) -> list[tuple[str, str]]:
+    present = [column for column in _OPTIONAL if any(column in g.columns and g[column].notna().any() for g in grains)]
+    entries = [("value", "Actual")]
+    if "target" in present:
+        entries.append(("target", "Target"))
+    if "prior_year" in present:
+        entries.append(("prior_year", prior_year_label))
+    if "lower" in present and "upper" in present:
+        entries.append(("band", "95% interval"))
+    return entries if len(entries) > 1 else []
+
+
+def _legend_lines(entries: Sequence[tuple[str, str]], width: float) -> list[list[tuple[str, str, float]]]:
+    lines: list[list[tuple[str, str, float]]] = []
+    x = width + 1.0
+    for kind, words in entries:
+        needed = 34 + canvas.text_width(words) + 18
+        if x + needed - 18 > width:
+            lines.append([])
+            x = 0.0
+        lines[-1].append((kind, words, x))
+        x += needed
+    return lines
+
+
+def _draw_legend(figure: Figure, lines: Sequence[Sequence[tuple[str, str, float]]]) -> None:
+    if not lines:
+        return
+    full_width, full_height = figure.get_size_inches() * 72
+    axes = canvas.frame(figure, left=0, top=0, width=full_width, height=full_height)
+    axes.set(xlim=(0, full_width), ylim=(full_height, 0), zorder=-1)
+    for number, line in enumerate(lines):
+        y = LINE * number + 10
+        for kind, words, x in line:
+            if kind == "band":
+                axes.fill_between([x, x + 26], y - 5, y + 5, color=palette.LIGHT["blue"], alpha=0.13, linewidth=0)
+            else:
+                style: dict = {
+                    "value": {"color": palette.LIGHT["blue"], "linewidth": 2.2, "marker": "o", "markersize": 5.5},
+                    "target": {"color": palette.LIGHT["orange"], "linewidth": 2.5},
+                    "prior_year": {"color": palette.LIGHT["grey"], "linewidth": 1.6, "linestyle": (0, (4, 3))},
+                }[kind]
+                points = [x, x + 13, x + 26] if kind == "value" else [x, x + 26]
+                if kind == "value":
+                    style |= {"markevery": [1], "markeredgewidth": 0}
+                axes.plot(points, [y] * len(points), **style)
+            canvas.write(figure, words, x=x + 34, y=y)
+
+
+def _data(
+    panels: Sequence[Panel], captions: tuple[str, str], prior_year_label: str
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    names = {"value": "Actual", "lower": "Lower", "upper": "Upper", "target": "Target", "prior_year": prior_year_label}
+    parts = []
+    for panel in panels:
+        for caption, grain in zip(captions, (panel.weeks, panel.months), strict=True):
+            if grain is None or grain.empty:
+                continue
+            unit = f"{panel.unit}:{panel.currency}" if panel.currency else panel.unit
+            part = grain.reindex(columns=["period_label", *names]).rename(columns=names)
+            part.insert(0, "Grain", caption)
+            part.insert(0, "Measure", panel.label)
+            part.insert(3, "Unit", unit)
+            parts.append(part.astype(dict.fromkeys(names.values(), float)))
+    if not parts:
+        return pd.DataFrame({"Measure": [panel.label for panel in panels], "Periods": ["withheld"] * len(panels)}), {}
+    data = pd.concat(parts, ignore_index=True).rename(columns={"period_label": "Period"})
+    data = data.drop(columns=[name for name in names.values() if data[name].isna().all() and name != "Actual"])
+    shown = [name for name in names.values() if name in data.columns]
+    if data["Unit"].nunique() == 1:
+        kinds = dict.fromkeys(shown, str(data["Unit"].iloc[0]))
+        data = data.drop(columns="Unit")
+    else:
+        kinds = dict.fromkeys(shown, "by Unit")
+    if len(panels) == 1:
+        data = data.drop(columns="Measure")
+    return data, kinds
