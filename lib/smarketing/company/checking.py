@@ -10,7 +10,8 @@ from typing import Any
 
 import ibis.expr.types as ir
 
-from smarketing.company.mapping import BAD, TEXT, ZONE_MARK, Mapped
+from smarketing.company.cells import ZONE_MARK
+from smarketing.company.mapping import BAD, TEXT, Mapped
 from smarketing.company.reading import FILE, ROW, engine_errors
 from smarketing.company.tables import OUTCOMES, SCHEMAS
 
@@ -49,7 +50,7 @@ def check_source(mapped: Mapped) -> tuple[Checked | None, list[str]]:
     missing = {column: _lacks(wide, column) for column in {*drops, *schema.required}}
     kept = ~_any(missing[column] for column in drops) if drops else None
     below = [column for column in AT_LEAST_ZERO.get(mapped.table, ()) if column in mapped.filled]
-    asked = {"rows": wide.count() if kept is None else kept.sum()}
+    asked = {"all rows": wide.count(), "rows": wide.count() if kept is None else kept.sum()}
     asked |= {f"filled {column}": wide[column].count(where=kept) for column in columns}
     asked |= {f"bad {column}": wide[BAD + column].sum() for column in bad}
     asked |= {f"null {column}": missing[column].sum() for column in missing}
@@ -124,15 +125,16 @@ def _any(conditions: Any) -> Any:
 
 
 def _left_out(mapped: Mapped, drops: list[str], found: Mapping[str, int]) -> list[str]:
-    notes, name = [], mapped.raw.name
-    total = sum(file.rows for file in mapped.raw.files)
+    """Return notes on the rows that the source's rules leave out."""
+    notes, source, file = [], mapped.source, mapped.raw.name
+    if (out := sum(read.rows for read in mapped.raw.files) - found["all rows"]) > 0:
+        rules = {"deleted": source.deleted, "where": source.where and source.where.text, "latest_by": source.latest_by}
+        why = ", ".join(f"{rule}: {said}" for rule, said in rules.items() if said)
+        notes.append(f"{mapped.table}: {_many(out, 'row')} of {file} left out by {why}")
     for column in drops:
-        count, why = found[f"null {column}"], mapped.source.drop_without.get(column)
-        total -= 0 if mapped.source.drop_without else count
-        if count and why:
-            notes.append(f"{mapped.table}: {_many(count, 'row')} of {name} without `{column}` left out: {why}")
-    if mapped.source.where is not None and not drops and (out := total - found["rows"]):
-        notes.append(f"{mapped.table}: {_many(out, 'row')} of {name} left out by where: {mapped.source.where.text}")
+        if (count := found[f"null {column}"]) and column in source.drop_without:
+            why = source.drop_without[column]
+            notes.append(f"{mapped.table}: {_many(count, 'row')} of {file} without `{column}` left out: {why}")
     return notes
 
 

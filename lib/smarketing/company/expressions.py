@@ -13,6 +13,7 @@ form                         meaning
 ``and``, ``or``, ``not``     logic
 ``+ - * /``                  arithmetic on numbers, computed as 64-bit floats; division by zero is unknown (NULL)
 ``is_null(x)``               x is not recorded; ``is_known(x)`` is its opposite (the text ``'unknown'`` is recorded)
+``is_true(x)``               a flag in any form (true, ``'True'``, ``'1'``, ``'yes'``, 1) is set; not recorded is no
 ``lower(x)``                 text in lower case
 ``contains(x, 'text')``      the text occurs in x, letter case included; ``starts_with(x, 'text')`` begins it
 ``days_between(x, y)``       days from time x to time y, with fractions, negative where y is earlier
@@ -41,9 +42,11 @@ from smarketing.company.wrong_keys import nearest
 
 LONGEST = 1_000
 DEEPEST = 20
+SET = ("true", "t", "1", "yes", "y")
 FUNCTIONS: Mapping[str, tuple[int, int | None]] = {
     "is_null": (1, 1),
     "is_known": (1, 1),
+    "is_true": (1, 1),
     "lower": (1, 1),
     "contains": (2, 2),
     "starts_with": (2, 2),
@@ -299,8 +302,8 @@ class _Compiler:
             return ~among if isinstance(op, ast.NotIn) else among
         first, second = self.value(left), self.value(right)
         first, second = self._beside(right, second, left, first), self._beside(left, first, right, second)
-        if _kind(first) == "yes or no" and not isinstance(op, ast.Eq | ast.NotEq):
-            self._fail(left, "yes or no has no order", "Use == or !=.")
+        if _kind(first) in ("yes or no", "a text") and not isinstance(op, ast.Eq | ast.NotEq):
+            self._fail(left, f"{_kind(first)} has no order that all engines share", "Use == or !=.")
         return _COMPARE[type(op)](first, second)
 
     def _beside(self, other_node: ast.expr, other: Any, node: ast.expr, value: Any) -> Any:
@@ -322,6 +325,17 @@ class _Compiler:
 
     def _is_known(self, node: ast.expr) -> Any:
         return self.value(node).notnull()
+
+    def _is_true(self, node: ast.expr) -> Any:
+        value = self.value(node)
+        match _kind(value):
+            case "a text":
+                value = value.lower().isin(SET)
+            case "a number":
+                value = value == 1
+            case "a time":
+                self._fail(node, "a time is not a flag", "Use is_known.")
+        return value.fill_null(False)
 
     def _lower(self, node: ast.expr) -> Any:
         return self._of_kind(node, "a text").lower()

@@ -39,12 +39,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from smarketing.company.expressions import Rule, parse
 from smarketing.company.tables import SCHEMAS, CompanyError, Kind
 from smarketing.company.wrong_keys import explain, nearest
+from smarketing.company.yaml_file import read_yaml
 
 
 def snake(header: str) -> str:
@@ -63,7 +63,7 @@ def _stacked(value: Any) -> Any:
 
 
 def _as_column(value: Any) -> Any:
-    return {"column": value} if isinstance(value, str) else value
+    return {"column": value} if isinstance(value, str | list) else value
 
 
 def _as_attributes(value: Any) -> Any:
@@ -130,9 +130,10 @@ class Column(Frozen):
 
     Exactly one of ``column`` (their header; of several, the first that is there), ``constant`` and ``cases`` (the first
     rule that holds decides, else ``otherwise``). ``when`` fills only rows where the rule holds; the others get
-    ``otherwise``, or NULL. ``format`` is one or several strptime formats, tried in turn; ``date: true`` keeps the day
-    and never shifts it; ``utc`` overrides the source's. ``remove`` takes texts out of a number (``$``, ``,``) and
-    ``scale`` multiplies it. An ``optional`` column may be absent from the file.
+    ``otherwise``, or NULL. ``blank`` stands for an empty cell; ``split`` keeps the first of several values in a cell.
+    ``format`` is one or several strptime formats, tried in turn (``iso`` is the one taken where none is given);
+    ``date: true`` keeps the day and never shifts it; ``utc`` overrides the source's. ``remove`` takes texts out of a
+    number (``$``, ``,``) and ``scale`` multiplies it. An ``optional`` column may be absent from the file.
     """
 
     column: Texts = ()
@@ -142,6 +143,8 @@ class Column(Frozen):
     when: Condition | None = None
     values: Annotated[Mapping[str, str], BeforeValidator(_as_texts)] = Field(default_factory=dict)
     nulls: Texts = ()
+    blank: str | None = None
+    split: str | None = Field(default=None, min_length=1)
     format: Texts = ()
     date: bool = False
     utc: bool | None = None
@@ -154,7 +157,7 @@ class Column(Frozen):
     @field_validator("format")
     @classmethod
     def _readable(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
-        for text in formats:
+        for text in set(formats) - {"iso"}:
             try:
                 datetime.strptime(datetime(2024, 1, 31, 9, 30).strftime(text), text)
             except ValueError:
@@ -197,10 +200,12 @@ class Unpivot(Frozen):
 class TableSource(Frozen):
     """A file, a glob or a warehouse table, and how its columns fill one canonical table.
 
-    Without ``columns``, headers that are canonical names are taken as they are. ``footer`` lists patterns (``*`` for
-    any text) of first cells at the end of a CSV file that are no data. ``latest_by`` keeps, of rows with the same key,
-    the one that is last by this column. ``drop_without`` (canonical column: why) leaves out rows that lack the column,
-    counted in the company's notes. An ``optional`` source may be missing or empty.
+    Without ``columns``, headers that are canonical names are taken as they are. Rows are left out, and counted in the
+    company's notes, where the flag ``deleted`` (their header) is set, where the rule ``where`` does not hold, where
+    ``latest_by`` (their header) says that another row of the same key is newer, and where a column of
+    ``drop_without`` (canonical column: why) is empty. ``footer`` lists patterns (``*`` for any text) of first cells at
+    the end of a CSV file that are no data. ``spells_after`` names stages after which a lead begins a new spell, where
+    a log does not number them. An ``optional`` source may be missing or empty.
     """
 
     file: str | None = None
@@ -209,6 +214,7 @@ class TableSource(Frozen):
     columns: ColumnMap = Field(default_factory=dict)
     attributes: Annotated[Attributes, BeforeValidator(_as_attributes)] = Attributes()
     where: Condition | None = None
+    deleted: str | None = None
     nulls: Texts = ()
     utc: bool = False
     footer: Texts = ()
@@ -217,6 +223,7 @@ class TableSource(Frozen):
     unpivot: Unpivot | None = None
     drop_without: dict[str, str] = Field(default_factory=dict)
     latest_by: str | None = None
+    spells_after: Texts = ()
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -307,32 +314,10 @@ class Inputs(Frozen):
                 clash = next((column for column in source.attributes.columns if column in known), None)
                 if clash:
                     raise ValueError(f"tables.{name}.attributes.{clash}: is a canonical column; map it under `columns`")
-                if source.unpivot and name != "stage_events":
-                    raise ValueError(f"tables.{name}.unpivot: only stage_events are unpivoted")
+                for key in ("unpivot", "spells_after"):
+                    if getattr(source, key) and name != "stage_events":
+                        raise ValueError(f"tables.{name}.{key}: is for stage_events only")
         return self
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML where a key given twice is an error, and only true and false are booleans (not yes, no, on, off)."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
-
-
-def _mapping_without_doubles(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[str] = set()
-    for key, _ in node.value:
-        if key.value in seen:
-            raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} is given twice", key.start_mark)
-        seen.add(key.value)
-    return loader.construct_mapping(node, deep=True)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:map", _mapping_without_doubles)
 
 
 def read_inputs(path: Path) -> Inputs:
@@ -343,20 +328,8 @@ def read_inputs(path: Path) -> Inputs:
     CompanyError
         The file is missing, is not YAML, or says what the model does not know: with the place and the nearest name.
     """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError:
-        others = ", ".join(sorted(file.name for file in path.parent.glob("*.yml"))) or "none"
-        raise CompanyError(f"there is no input file {path}; in its folder: {others}") from None
-    try:
-        said = yaml.load(text, _Loader)
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise CompanyError(f"{path.name}{line}: this is not YAML: {error.problem}") from None
-    if not isinstance(said, dict):
-        raise CompanyError(f"{path.name} is empty; it needs at least name, data and tables")
+    said = read_yaml(path, what="input file")
     try:
         return Inputs.model_validate(said)
     except ValidationError as error:
-        raise CompanyError(explain(error, Inputs, path.name)) from None
+        raise CompanyError(explain(error, Inputs, Path(path).name)) from None

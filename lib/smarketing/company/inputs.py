@@ -15,7 +15,7 @@ import ibis.expr.types as ir
 
 from smarketing.company.checking import Checked, check_keys, check_source
 from smarketing.company.input_file import Attributes, Inputs, TableSource, read_inputs
-from smarketing.company.mapping import map_source
+from smarketing.company.mapping import map_source, number_spells
 from smarketing.company.reading import Progress, Reader, connect, embedded_engine, engine_errors
 from smarketing.company.tables import SCHEMAS, Company, CompanyError, ObservedFrom, Source
 
@@ -85,6 +85,8 @@ def _open(path: Path, data: Path | None, progress: Progress | None) -> tuple[Com
         if not checked:
             continue
         stacked = _stack([one.table for one in checked])
+        after = tuple(stage for source in given for stage in source.spells_after)
+        stacked = number_spells(stacked, after) if after else stacked
         text = any(one.mapped.raw.is_text for one in checked)
         try:
             with engine_errors(f"table `{name}` cannot be read"):
@@ -92,7 +94,7 @@ def _open(path: Path, data: Path | None, progress: Progress | None) -> tuple[Com
             faults += check_keys(name, tables[name], f"table `{name}`, {_names(checked)}")
         except CompanyError as error:
             faults.append(str(error))
-        recorded[name] = frozenset().union(*(one.recorded for one in checked))
+        recorded[name] = frozenset({"spell"} if after else ()).union(*(one.recorded for one in checked))
         read = {file: None for one in checked for file in one.mapped.raw.files}
         sources += [Source(name, file.name, file.sha256, file.rows) for file in read]
         notes += [note for one in checked for note in one.notes]

@@ -9,39 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
 from typing import Any
 
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
+from smarketing.company.cells import constant, read_cell, yes_or_no
 from smarketing.company.expressions import Rule, RuleError, compile_condition
-from smarketing.company.input_file import Column, Constant, Inputs, Lookup, TableSource, snake
+from smarketing.company.input_file import Column, Inputs, Lookup, TableSource, snake
 from smarketing.company.reading import FILE, ROW, Raw, Reader
 from smarketing.company.suggest import missing_column
 from smarketing.company.tables import SCHEMAS, CompanyError, Kind
 
 TEXT, BAD = "__text__", "__bad__"
-ZONE_MARK = r"\d:\d\d(:\d\d(\.\d+)?)?\s*(Z|[+-]\d\d(:?\d\d)?)$"
 PERSONAL = re.compile(r"(first|last|full|middle)_?name|e_?mail|phone|mobile|fax|street|salutation|birth")
-_YES, _NO = ("1", "true", "t", "yes", "y"), ("0", "false", "f", "no", "n")
-_LOCAL, _UTC = dt.timestamp, dt.Timestamp(timezone="UTC")
-
-
-@ibis.udf.scalar.builtin(name="timezone", signature=((dt.string, _LOCAL), _UTC))
-def _at_zone(zone: str, at: datetime) -> datetime:  # type: ignore[empty-body]
-    """Return the instant that a naive time is in a zone; DuckDB and PostgreSQL call it alike."""
-
-
-@ibis.udf.scalar.builtin(name="timezone", signature=((dt.string, _UTC), _LOCAL))
-def _to_zone(zone: str, at: datetime) -> datetime:  # type: ignore[empty-body]
-    """Return the naive time that an instant is in a zone."""
-
-
-@ibis.udf.scalar.builtin(name="try_strptime", signature=((dt.string, dt.string), _LOCAL))
-def _try_strptime(text: str, form: str) -> datetime:  # type: ignore[empty-body]
-    """DuckDB's strptime that gives NULL for what it cannot read."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +89,11 @@ class _Mapper:
             for text in dict.fromkeys((*self.inputs.nulls, *self.source.nulls, *nulls)):
                 column = column.nullif(text)
         return column
+
+    def read(self, cell: Any, column: Column, kind: Kind, what: str) -> Any:
+        """Return a cell read as a type, by what the source and the company say of times."""
+        embedded, utc, zone = self.reader.backend.name == "duckdb", self.source.utc, self.inputs.time_zone
+        return read_cell(cell, column, kind, utc=utc, zone=zone, embedded=embedded, what=what)
 
     def condition(self, rule: Rule, what: str) -> ir.BooleanValue:
         """Compile a rule over their columns, by header or by its snake-case form."""
@@ -195,6 +182,9 @@ def _map(name: str, source: TableSource, inputs: Inputs, reader: Reader, raw: Ra
         raise CompanyError(missing_column(mapper.place, missing[0], (), name, {}, raw.headers))
     if source.latest_by:
         mapper.table = _latest(mapper, columns, source.latest_by)
+    gone = mapper.header((source.deleted,), optional=True, what="deleted") if source.deleted else None
+    if gone:
+        mapper.table = mapper.table.filter(~yes_or_no(mapper.cell(gone)).fill_null(False))
     if source.where is not None:
         mapper.table = mapper.table.filter(mapper.condition(source.where, "where"))
     filled: dict[str, Any] = {}
@@ -277,104 +267,43 @@ def _kind(kind: dt.DataType) -> Kind:
     return "timestamp" if kind.is_timestamp() or kind.is_date() else "string"
 
 
-def _constant(value: Constant | None, kind: Kind, what: str) -> Any:
-    """Return a constant as a typed literal."""
-    if value is None:
-        return ibis.null(kind)
-    try:
-        if kind == "timestamp":
-            day = value if isinstance(value, date) else datetime.fromisoformat(str(value))
-            return ibis.literal(day if isinstance(day, datetime) else datetime.combine(day, time.min), kind)
-        if kind in ("float64", "int64"):
-            return ibis.literal(float(str(value)) if kind == "float64" else int(str(value)), kind)
-        if kind == "boolean":
-            return ibis.literal({**dict.fromkeys(_YES, True), **dict.fromkeys(_NO, False)}[str(value).lower()])
-    except (ValueError, KeyError):
-        raise CompanyError(f"{what}: the constant {value!r} is not a {kind}") from None
-    return ibis.literal(str(value))
-
-
 def _value(mapper: _Mapper, canonical: str, column: Column, kind: Kind, header: str | None) -> Any:
     """Return (value, could not be read, text read) of a column, or None where its optional lookup is missing."""
     what = f"{mapper.place}, columns.{canonical}"
     bad, text = None, None
     if column.cases:
         pairs = [
-            (mapper.condition(c.when, f"columns.{canonical}.cases"), _constant(c.then, kind, what))
-            for c in column.cases
+            (mapper.condition(c.when, f"columns.{canonical}.cases"), constant(c.then, kind, what)) for c in column.cases
         ]
-        return ibis.cases(*pairs, else_=_constant(column.otherwise, kind, what)), None, None
+        return ibis.cases(*pairs, else_=constant(column.otherwise, kind, what)), None, None
     if header is None:
-        value = _constant(column.constant, kind, what)
+        value = constant(column.constant, kind, what)
     else:
         cell = mapper.cell(header, column.nulls)
         if column.lookup is not None:
             cell = mapper.look_up(canonical, cell, column.lookup, optional=column.optional)
             if cell is None:
                 return None
+        if column.split is not None:
+            cell = cell.cast("string").split(column.split)[0].strip()
         if column.values:
             cell = cell.cast("string").substitute(dict(column.values))
-        value, text = _read(mapper, cell, column, kind, what), cell
+        if column.blank is not None:
+            cell = cell.cast("string").fill_null(column.blank)
+        value, text = mapper.read(cell, column, kind, what), cell
         if text.type().is_string() and kind != "string":
             bad = text.notnull() & value.isnull()
     if column.when is not None:
         holds = mapper.condition(column.when, f"columns.{canonical}.when").fill_null(False)
-        value = holds.ifelse(value, _constant(column.otherwise, kind, what))
+        value = holds.ifelse(value, constant(column.otherwise, kind, what))
         bad = None if bad is None else holds & bad
     return value, bad, text
 
 
-def _read(mapper: _Mapper, cell: Any, column: Column, kind: Kind, what: str) -> Any:
-    """Read a cell as a type; what cannot be read becomes NULL on DuckDB."""
-    embedded = mapper.reader.backend.name == "duckdb"
-    if kind == "timestamp":
-        utc = mapper.source.utc if column.utc is None else column.utc
-        return _time(cell, column, utc=utc, zone=mapper.inputs.time_zone, embedded=embedded, what=what)
-    if kind == "string":
-        return cell.cast("string")
-    if kind == "boolean":
-        word = cell.cast("string").lower()
-        return ibis.cases((word.isin(_YES), True), (word.isin(_NO), False), else_=ibis.null("boolean"))
-    if cell.type().is_string():
-        for part in column.remove:
-            cell = cell.replace(part, "")
-        number = cell.try_cast("float64") if embedded else cell.cast("float64")
-        number = (number.isnan() | number.isinf()).ifelse(ibis.null("float64"), number)
-        if kind == "int64":
-            number = (number == number.round()).ifelse(number, ibis.null("float64"))
-    elif cell.type().is_numeric():
-        number = cell.nullif(float("nan")) if cell.type().is_floating() else cell
-    else:
-        raise CompanyError(f"{what}: a column of type {cell.type()} is not a number")
-    number = number * column.scale if column.scale != 1 else number
-    return number.cast(kind)
-
-
-def _time(cell: Any, column: Column, *, utc: bool, zone: str, embedded: bool, what: str) -> Any:
-    """Read a time in the company's zone. A day without a time of day is its midnight, and is never shifted."""
-
-    def shift(at: Any) -> Any:
-        return _to_zone(zone, _at_zone("UTC", at)) if utc and not column.date and zone != "UTC" else at
-
-    kind = cell.type()
-    if kind.is_date():
-        at = cell.cast("timestamp")
-    elif kind.is_timestamp():
-        at = _to_zone(zone, cell) if kind.timezone else shift(cell.cast("timestamp"))
-    elif not kind.is_string():
-        raise CompanyError(f"{what}: a column of type {kind} is not a time")
-    elif column.format:
-        tries = []
-        for form in column.format:
-            read = _try_strptime(cell, form) if embedded else cell.as_timestamp(form)
-            timed = any(mark in form for mark in ("%H", "%I", "%M"))
-            tries.append(shift(read) if timed else read)
-        at = ibis.coalesce(*tries)
-    elif not embedded:
-        at = shift(cell.cast("timestamp"))
-    else:
-        marked = cell.re_search(ZONE_MARK)
-        plain = cell.contains(":").ifelse(shift(cell.try_cast("timestamp")), cell.try_cast("timestamp"))
-        instant = _to_zone(zone, cell.try_cast(_UTC)) if utc else ibis.null("timestamp")
-        at = marked.ifelse(instant, plain)
-    return at.truncate("D").cast("timestamp") if column.date else at.cast("timestamp")
+def number_spells(events: ir.Table, after: tuple[str, ...]) -> ir.Table:
+    """Number the spells of a log that does not: each event of a stage in ``after`` ends one (of ties, the last)."""
+    ends = events.stage.isin(after).ifelse(1, 0)
+    earlier = ibis.window(
+        group_by=[events.subject_kind, events.subject_id], order_by=[events["at"], ends], preceding=(None, 1)
+    )
+    return events.mutate(spell=(ends.sum().over(earlier).fill_null(0) + 1).cast("int64"))

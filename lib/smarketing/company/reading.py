@@ -9,6 +9,7 @@ import csv
 import hashlib
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -151,7 +152,8 @@ class Reader:
             theirs = self.backend.table(table, database=".".join(schema) or None)
         except ibis.common.exceptions.IbisError:
             where = {"database": schema[0]} if len(schema) == 1 else {}
-            with engine_errors(f"the tables beside {name} cannot be listed"):
+            with engine_errors(f"the tables beside {name} cannot be listed"), warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # ibis 12 asks DuckDB 1.5 in an outdated way
                 known = self.backend.list_tables(**where)
             raise CompanyError(f"the warehouse has no table {name}. {nearest(table, known) if known else ''}") from None
         with engine_errors(f"table {name} cannot be counted"):
