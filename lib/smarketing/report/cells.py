@@ -162,7 +162,7 @@ def to_html(table: Table, *, label: str = "", labelled_by: str = "", emphasis: S
         row_class = Markup(' class="em"') if number < len(emphasis) and emphasis[number] else Markup("")
         body.append(Markup("<tr{}>{}</tr>").format(row_class, Markup("").join(cells)))
     return Markup(
-        '<div class="scroll" tabindex="0" role="region" {0}><table {0}><thead><tr>{1}</tr></thead><tbody>{2}</tbody>'
+        '<div class="scroll" tabindex="0" role="group" {0}><table {0}><thead><tr>{1}</tr></thead><tbody>{2}</tbody>'
         "</table></div>"
     ).format(name, head, Markup("").join(body))
 

@@ -15,15 +15,10 @@ from smarketing.report.layout import blocks_of
 
 STOCK_ALT = "No description has been provided for this image"
 # "None of the teams" is English; None alone is a missing value that got into print.
-_MISSING = re.compile(r"(?<![\w.])(?:nan|NaN|None(?! of\b)|NaT|<NA>|[-−]?inf|Infinity)(?![\w])")
-_REMOTE = (
-    re.compile(
-        r'<(?:script|img|iframe|source|video|audio|embed|object|image|use)\b[^>]*?\s(?:src|href|data)\s*=\s*["\']((?:https?:)?//[^"\']+)'
-    ),
-    re.compile(r'<link\b[^>]*?href\s*=\s*["\']((?:https?:)?//[^"\']+)'),
-    re.compile(r"@import\s+(?:url\()?[\"']?([^\"')]+)"),
-    re.compile(r"url\(\s*[\"']?((?:https?:)?//[^\"')]+)"),
-)
+_MISSING = re.compile(r"(?<![\w.])(?:nan|NaN|None(?! of\b)|NaT|<NA>|[-−]?inf)(?![\w])")
+_ELSEWHERE = re.compile(r"\s*(?:https?:)?//", re.IGNORECASE)
+_CSS_ADDRESS = re.compile(r"url\(\s*[\"']?(?!data:|#)([^\"')]+)|@import\s*[\"']?([^\"';]+)", re.IGNORECASE)
+_LOADING = ("src", "srcset", "href", "xlink:href", "data", "poster", "background", "action")
 
 
 class NotFitToPublish(Exception):
@@ -45,8 +40,8 @@ class _Reader(HTMLParser):
         self.tags: Counter[str] = Counter()
         self.images: list[tuple[str, str]] = []
         self.lang = ""
-        self._silent = 0
-        self._link: list[str] | None = None
+        self.remote: set[str] = set()
+        self.in_style = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
@@ -62,21 +57,22 @@ class _Reader(HTMLParser):
         if "bad-image" in values.get("class", ""):
             self.images.append(("markdown", ""))
         self.spoken += [values[name] for name in ("aria-label", "alt", "content") if name in values]
-        if tag in ("style", "script"):
-            self._silent += 1
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag in ("style", "script"):
-            self._silent -= 1
+        # A link to another site loads nothing; everything else with an address would.
+        self.remote |= {values[name] for name in _LOADING if tag != "a" and _ELSEWHERE.match(values.get(name, ""))}
+        self._read_css(values.get("style", ""))
+        self.in_style = tag == "style"
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in ("style", "script"):
-            self._silent -= 1
+        self.in_style = False
 
     def handle_data(self, data: str) -> None:
-        if not self._silent and data.strip():
+        if self.in_style:
+            self._read_css(data)
+        elif data.strip():
             self.spoken.append(data.strip())
+
+    def _read_css(self, css: str) -> None:
+        self.remote |= {(found[1] or found[2]).strip() for found in _CSS_ADDRESS.finditer(css)}
 
 
 def faults(notebook: Any, html: str, blocks: Sequence[Block] = ()) -> list[str]:
@@ -152,7 +148,7 @@ def _in_page(html: str) -> list[str]:
     for tag in ("script", "iframe", "object", "embed", "form"):
         if page.tags[tag]:
             found.append(f"{page.tags[tag]} <{tag}> elements; none is allowed. Remove them.")
-    for asset in sorted({asset for pattern in _REMOTE for asset in pattern.findall(html)}):
+    for asset in sorted(page.remote):
         found.append(f"remote asset {asset}; the page stands alone. Embed it or leave it out.")
     if not page.lang or not page.tags["title"]:
         found.append("no language or title on the page. Restore the template.")

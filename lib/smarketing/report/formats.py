@@ -167,8 +167,10 @@ def interval(lower: float | None, upper: float | None, unit: str, currency: str 
     if ends[1] is None:
         return f"at least {value_of(ends[0], unit, currency)}"
     low, high = (value_of(end, unit, currency) for end in ends)
-    # "0.0 to +1.0 pts", not the unit twice.
-    return f"{low.removesuffix(' pts')} to {high}"
+    # "51 to 64 days", not the unit twice.
+    for word in (" pts", " days", " day"):
+        low = low.removesuffix(word)
+    return f"{low} to {high}"
 
 
 def difference_interval(lower: float | None, upper: float | None, unit: str, currency: str = "") -> str:

@@ -39,7 +39,7 @@ def checks(results: Sequence[Check]) -> Block:
             )
         )
     shown = Markup(
-        '<div class="scroll" tabindex="0" role="region" aria-label="Table of data checks"><table class="checks" '
+        '<div class="scroll" tabindex="0" role="group" aria-label="Table of data checks"><table class="checks" '
         'aria-labelledby="data-checks"><thead><tr><th scope="col">Check</th><th scope="col">Result</th>'
         '<th scope="col">Detail</th></tr></thead><tbody>{}</tbody></table></div>'
     ).format(Markup("").join(rows))

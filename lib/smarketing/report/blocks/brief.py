@@ -140,7 +140,8 @@ def decisions(rows: Sequence[Mapping[str, Any]], caption: str = "") -> Block:
             "<tbody>{}</tbody></table>"
         ).format(head, body)
         text = "\n".join(
-            f"- {row[0]} ({row[1] or 'no owner'}, by {_day(row[2])}, {row[3] or 'no state'})" for row in table.rows
+            f"- {what} ({owner or 'no owner'}, {f'by {_day(by)}' if by else 'no date'}, {state or 'no state'})"
+            for what, owner, by, state, _ in table.rows
         )
     else:
         shown, text = Markup('<p class="none">Decisions taken: none recorded.</p>'), "Decisions taken: none recorded."
@@ -172,9 +173,9 @@ def _tile(figure: KeyFigure) -> Markup:
     status = Markup('<p class="stat">{} {}</p>').format(shape(figure.status), STATUS_WORDS[figure.status])
     counted = f"{formats.count(figure.n)} {figure.n_label}".strip()
     if figure.value is None:
-        return Markup(
-            '<li class="kpi {}"><h3>{}</h3>{}<p class="val">{}</p>{}<p class="why">{}</p><p class="rng">{}</p></li>'
-        ).format(style, name, period, formats.MISSING, status, _sentence(figure.reason), counted)
+        return Markup('<li class="kpi {}"><h3>{}</h3>{}{}<p class="why">{}</p><p class="rng">{}</p></li>').format(
+            style, name, period, status, _sentence(figure.reason), counted
+        )
     interval = ""
     if figure.lower is not None or figure.upper is not None:
         interval = f"95% interval {formats.interval(figure.lower, figure.upper, unit, currency)}"

@@ -103,5 +103,6 @@ def not_applicable(what: str, reason: str) -> Block:
     """Return the plain statement that a part of the report has nothing to show, and why."""
     if not what.strip() or not reason.strip():
         raise ValueError("not_applicable: what and reason are both needed. Say what is missing and why.")
-    page = Markup('<div class="note na"><p><strong>{}: not applicable.</strong> {}</p></div>').format(what, reason)
-    return Block(slot="body", kind="not applicable", id="", html=page, text=f"{what}: not applicable. {reason}")
+    said = reason[:1].upper() + reason[1:]
+    page = Markup('<div class="note na"><p><strong>{}: not applicable.</strong> {}</p></div>').format(what, said)
+    return Block(slot="body", kind="not applicable", id="", html=page, text=f"{what}: not applicable. {said}")

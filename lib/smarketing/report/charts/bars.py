@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from smarketing.report import formats, palette
 from smarketing.report.charts import canvas
@@ -113,7 +114,8 @@ def paint(rows: pd.DataFrame, sheet: Sheet, *, unit: str, currency: str) -> Figu
     )
     shift = 0.19 if sheet.narrow else 0.0
     for patch in axes.patches:
-        patch.set_y(patch.get_y() + shift)  # type: ignore[attr-defined]
+        assert isinstance(patch, Rectangle)
+        patch.set_y(patch.get_y() + shift)
     axes.set(xlim=(least, top_value), ylim=(len(rows) - 0.5, -0.5), xticks=[], yticks=[], xlabel="", ylabel="")
     for place in range(len(rows)):
         upright = (place - 0.2 + shift, place + 0.2 + shift) if sheet.narrow else (place - 0.5, place + 0.5)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from smarketing.report import formats, palette
 from smarketing.report.charts import canvas
-from smarketing.report.charts.canvas import Sheet
+from smarketing.report.charts.canvas import LINE, Sheet
 from smarketing.report.charts.chart import Chart, check_columns, check_words
 
 _REQUIRED = ("stage", "count", "share")
@@ -81,7 +83,8 @@ def paint(rows: pd.DataFrame, others: pd.DataFrame, sheet: Sheet, *, change_labe
     steps_height = stage * len(rows) + _STEP * (len(rows) - 1)
     exit_row = _EXIT + label_height - (10 if sheet.narrow else 0)
     exits_height = _HEADING + exit_row * len(others) if len(others) else 0.0
-    top = 28.0 if rows["step_change"].notna().any() else 4.0
+    heading = canvas.wrapped(f"↓ share that goes on, and its change {change_label}", sheet.width - 4)
+    top = 10.0 + LINE * len(heading) if rows["step_change"].notna().any() else 4.0
     figure = canvas.blank(sheet, top + steps_height + exits_height + 6)
     names = [str(name) for name in (*rows["stage"], *others["exit"])]
     widest = max(canvas.text_width(name, 600) for name in names)
@@ -93,8 +96,8 @@ def paint(rows: pd.DataFrame, others: pd.DataFrame, sheet: Sheet, *, change_labe
     full_height = top + steps_height + exits_height
     axes = canvas.frame(figure, left=left, top=0, width=span, height=full_height)
     if top > 10:
-        words = canvas.shorten(f"↓ share that goes on, and its change {change_label}", sheet.width - 4)
-        canvas.write(figure, words, x=0, y=9, colour="muted")
+        for number, line in enumerate(heading):
+            canvas.write(figure, line, x=0, y=9 + LINE * number, colour="muted")
     middles, shares, colours = [], [], []
     for index, row in rows.iterrows():
         y = top + (stage + _STEP) * int(str(index)) + label_height
@@ -126,7 +129,16 @@ def paint(rows: pd.DataFrame, others: pd.DataFrame, sheet: Sheet, *, change_labe
     return figure
 
 
-def _draw_bars(axes, middles, shares, colours, *, most, height, stages) -> None:  # type: ignore[no-untyped-def]
+def _draw_bars(
+    axes: Axes,
+    middles: list[float],
+    shares: list[float],
+    colours: list[str],
+    *,
+    most: float,
+    height: float,
+    stages: int,
+) -> None:
     positions = [str(index) for index in range(len(shares))]
     sns.barplot(
         x=shares,
@@ -143,11 +155,12 @@ def _draw_bars(axes, middles, shares, colours, *, most, height, stages) -> None:
     # seaborn spaces rows evenly; ours stand where their labels are.
     for number, (patch, middle) in enumerate(zip(axes.patches, middles, strict=True)):
         thick = _BAR if number < stages else 14.0
+        assert isinstance(patch, Rectangle)
         patch.set(y=middle - thick / 2, height=thick)
     axes.set(xlim=(0, most), ylim=(height, 0), xticks=[], yticks=[], xlabel="", ylabel="")
 
 
-def _whiskers(axes, middles, lowers, uppers) -> None:  # type: ignore[no-untyped-def]
+def _whiskers(axes: Axes, middles: list[float], lowers: list[float], uppers: list[float]) -> None:
     for middle, lower, upper in zip(middles, lowers, uppers, strict=True):
         if not formats.is_missing(lower) and not formats.is_missing(upper):
             axes.plot([lower, upper], [middle, middle], color=palette.LIGHT["ink"], linewidth=1.5, clip_on=False)

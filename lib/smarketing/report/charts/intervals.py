@@ -121,7 +121,7 @@ def paint(rows: pd.DataFrame, sheet: Sheet, *, unit: str, reference: float | Non
         middle = top + row_height * (place + 0.5 + shift)
         _row_words(figure, str(row["label"]), ends[place], bool(known.iloc[place]), sheet, left, middle, weights[place])
         if not known.iloc[place]:
-            axes.axhspan(place - 0.45, place + 0.45, color=palette.LIGHT["bg"], linewidth=0, zorder=2)
+            axes.axhspan(place - 0.5, place + 0.5, color=palette.LIGHT["bg"], linewidth=0, zorder=2)
         else:
             bold = weights[place] == 600
             colour = palette.LIGHT["blue" if bold else "grey"]

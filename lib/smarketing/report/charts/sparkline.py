@@ -10,12 +10,16 @@ WIDTH, HEIGHT = 150.0, 38.0
 def sparkline(series: Sequence[float | None], target: float | None = None) -> str:
     """Return the recent course as a small SVG without text, oldest first; None leaves a gap.
 
-    The scale runs from the least to the largest value (target included), so only the course is to be read, not the
-    level. Fewer than two known values give an empty string.
+    The scale runs from the least to the largest value, so only the course is to be read, not the level. The target is
+    drawn where it lies within a range's width of the values: farther away it would flatten their course. Fewer than two
+    known values give an empty string.
     """
     known = [value for value in series if value is not None]
     if len(known) < 2:
         return ""
+    reach = max(known) - min(known)
+    if target is not None and not min(known) - reach <= target <= max(known) + reach:
+        target = None
     scale = [*known, *([target] if target is not None else [])]
     least, span = min(scale), (max(scale) - min(scale)) or 1.0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from smarketing.report import formats, palette
-from smarketing.report.charts import canvas, labels, scales
+from smarketing.report.charts import canvas, labels, legend, scales
 from smarketing.report.charts.canvas import LINE, Sheet
 from smarketing.report.charts.chart import Chart, check_columns, check_words
 
@@ -103,15 +103,13 @@ def paint(
         ]
         for panel in panels
     ]
-    legend = _legend_entries([grain for row in grains for _, grain in row], prior_year_label)
-    plot_height, top = (112.0 if sheet.narrow else 128.0), 0.0
-    legend_lines = _legend_lines(legend, sheet.width)
-    top += LINE * len(legend_lines) + (12 if legend_lines else 2)
+    entries = legend.entries([grain for row in grains for _, grain in row], prior_year_label, width=sheet.width)
+    plot_height, top = (112.0 if sheet.narrow else 128.0), legend.height(entries)
     block = plot_height + 24
     tall = [(len(row) * (block + LINE + 4) + LINE + 10) if sheet.narrow else (block + LINE + 18) for row in grains]
     tall = [height if row else 3 * LINE for height, row in zip(tall, grains, strict=True)]
-    figure = canvas.blank(sheet, top + sum(tall))
-    _draw_legend(figure, legend_lines)
+    figure = canvas.blank(sheet, top + sum(tall) - 8)
+    legend.draw(figure, entries)
     for panel, row, height in zip(panels, grains, tall, strict=True):
         name = panel.label + (" (days)" if panel.unit == "days" else "")
         if not row:
@@ -125,7 +123,10 @@ def paint(
                 _plot(figure, grain, panel, left=0, top=start + LINE, width=sheet.width, height=plot_height)
         else:
             left_share = 0.37 if len(row) == 2 else 1.0
-            edges = [(0.0, sheet.width * left_share - 24), (sheet.width * left_share, sheet.width * (1 - left_share))]
+            edges = [
+                (0.0, sheet.width * left_share - (24 if len(row) == 2 else 0)),
+                (sheet.width * left_share, sheet.width * (1 - left_share)),
+            ]
             for index, ((caption, grain), (left, width)) in enumerate(zip(row, edges, strict=False)):
                 shown = name if index == 0 else ""
                 room = width - canvas.text_width(caption) - 12
@@ -236,7 +237,15 @@ def _period_labels(figure: Figure, names: list[str], left: float, y: float, acro
             canvas.write(figure, name, x=left + across * (index + 0.5), y=y, align="center", colour="muted")
 
 
-def _value_labels(figure, numbers, panel, *, across, down, within) -> None:  # type: ignore[no-untyped-def]
+def _value_labels(
+    figure: Figure,
+    numbers: pd.DataFrame,
+    panel: Panel,
+    *,
+    across: Callable[[float], float],
+    down: Callable[[float], float],
+    within: labels.Box,
+) -> None:
     values = numbers["value"].dropna()
     if values.empty:
         return
@@ -272,55 +281,6 @@ def _value_labels(figure, numbers, panel, *, across, down, within) -> None:  # t
 def _kept_inside(box: labels.Box, within: labels.Box) -> labels.Box:
     shift = max(within.left - box.left, 0.0) + min(within.right - box.right, 0.0)
     return labels.Box(box.left + shift, box.top, box.right + shift, box.bottom)
-
-
-def _legend_entries(grains: Sequence[pd.DataFrame], prior_year_label: str) -> list[tuple[str, str]]:
-    present = [column for column in _OPTIONAL if any(column in g.columns and g[column].notna().any() for g in grains)]
-    entries = [("value", "Actual")]
-    if "target" in present:
-        entries.append(("target", "Target"))
-    if "prior_year" in present:
-        entries.append(("prior_year", prior_year_label))
-    if "lower" in present and "upper" in present:
-        entries.append(("band", "95% interval"))
-    return entries if len(entries) > 1 else []
-
-
-def _legend_lines(entries: Sequence[tuple[str, str]], width: float) -> list[list[tuple[str, str, float]]]:
-    lines: list[list[tuple[str, str, float]]] = []
-    x = width + 1.0
-    for kind, words in entries:
-        needed = 34 + canvas.text_width(words) + 18
-        if x + needed - 18 > width:
-            lines.append([])
-            x = 0.0
-        lines[-1].append((kind, words, x))
-        x += needed
-    return lines
-
-
-def _draw_legend(figure: Figure, lines: Sequence[Sequence[tuple[str, str, float]]]) -> None:
-    if not lines:
-        return
-    full_width, full_height = figure.get_size_inches() * 72
-    axes = canvas.frame(figure, left=0, top=0, width=full_width, height=full_height)
-    axes.set(xlim=(0, full_width), ylim=(full_height, 0), zorder=-1)
-    for number, line in enumerate(lines):
-        y = LINE * number + 10
-        for kind, words, x in line:
-            if kind == "band":
-                axes.fill_between([x, x + 26], y - 5, y + 5, color=palette.LIGHT["blue"], alpha=0.13, linewidth=0)
-            else:
-                style: dict = {
-                    "value": {"color": palette.LIGHT["blue"], "linewidth": 2.2, "marker": "o", "markersize": 5.5},
-                    "target": {"color": palette.LIGHT["orange"], "linewidth": 2.5},
-                    "prior_year": {"color": palette.LIGHT["grey"], "linewidth": 1.6, "linestyle": (0, (4, 3))},
-                }[kind]
-                points = [x, x + 13, x + 26] if kind == "value" else [x, x + 26]
-                if kind == "value":
-                    style |= {"markevery": [1], "markeredgewidth": 0}
-                axes.plot(points, [y] * len(points), **style)
-            canvas.write(figure, words, x=x + 34, y=y)
 
 
 def _data(

@@ -1,0 +1,75 @@
+"""The legend of a trend: one line of marks with their names, above the panels, only for what the panels show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from smarketing.report import palette
+from smarketing.report.charts import canvas
+from smarketing.report.charts.canvas import LINE
+
+_MARK = 34.0
+_STYLES: dict[str, dict[str, Any]] = {
+    "value": {"color": palette.LIGHT["blue"], "linewidth": 2.2, "marker": "o", "markersize": 5.5, "markevery": [1]},
+    "target": {"color": palette.LIGHT["orange"], "linewidth": 2.5},
+    "prior_year": {"color": palette.LIGHT["grey"], "linewidth": 1.6, "linestyle": (0, (4, 3))},
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A mark and its name, and where it stands: the line, and pixels from the left."""
+
+    kind: str
+    words: str
+    line: int
+    x: float
+
+
+def entries(grains: Sequence[pd.DataFrame], prior_year_label: str, *, width: float) -> list[Entry]:
+    """Return the entries that the panels need, broken into lines; a panel of values alone needs no legend."""
+
+    def shown(column: str) -> bool:
+        return any(column in grain.columns and bool(grain[column].notna().any()) for grain in grains)
+
+    named = [("value", "Actual"), ("target", "Target"), ("prior_year", prior_year_label), ("band", "95% interval")]
+    kept = [
+        (kind, words)
+        for kind, words in named
+        if kind == "value" or (shown("lower") and shown("upper") if kind == "band" else shown(kind))
+    ]
+    placed: list[Entry] = []
+    line, x = 0, 0.0
+    for kind, words in kept if len(kept) > 1 else []:
+        words = canvas.shorten(words, width - _MARK - 4)
+        needed = _MARK + canvas.text_width(words)
+        if x and x + needed > width:
+            line, x = line + 1, 0.0
+        placed.append(Entry(kind, words, line, x))
+        x += needed + 18
+    return placed
+
+
+def height(placed: Sequence[Entry]) -> float:
+    """Return how many pixels the legend takes, with the room below it."""
+    return LINE * (placed[-1].line + 1) + 12 if placed else 2.0
+
+
+def draw(figure: Figure, placed: Sequence[Entry]) -> None:
+    """Draw the entries at the top of the figure."""
+    full_width, full_height = figure.get_size_inches() * 72
+    axes = canvas.frame(figure, left=0, top=0, width=full_width, height=full_height)
+    axes.set(xlim=(0, full_width), ylim=(full_height, 0), zorder=-1)
+    for entry in placed:
+        y = LINE * entry.line + 10
+        points = [entry.x, entry.x + 13, entry.x + 26]
+        if entry.kind == "band":
+            axes.fill_between(points, y - 5, y + 5, color=palette.LIGHT["blue"], alpha=0.13, linewidth=0)
+        else:
+            axes.plot(points, [y] * 3, markeredgewidth=0, **_STYLES[entry.kind])
+        canvas.write(figure, entry.words, x=entry.x + _MARK, y=y)
