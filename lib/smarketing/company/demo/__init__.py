@@ -3,10 +3,23 @@
 `build_demo` writes it, `read_truth` says what is true of it, `is_built` whether it is there. From the ground up:
 `world` (parameters and hazards), `accounts`, `leads`, `journeys`, `deals`, `catalogue` (what happens, table by table),
 `dirt` (what is wrong on purpose), `flows` and `incidence` (the truth, from the hazards alone), `write` (the files).
+`write_salesforce` and `write_hubspot` turn a built company into the CSV files that those systems export.
 """
 
+from smarketing.company.demo.hubspot import write_hubspot
 from smarketing.company.demo.incidence import HORIZONS, WINDOWS, TrueIncidence
+from smarketing.company.demo.salesforce import write_salesforce
 from smarketing.company.demo.truth import DemoTruth
 from smarketing.company.demo.write import build_demo, is_built, read_truth
 
-__all__ = ["HORIZONS", "WINDOWS", "DemoTruth", "TrueIncidence", "build_demo", "is_built", "read_truth"]
+__all__ = [
+    "HORIZONS",
+    "WINDOWS",
+    "DemoTruth",
+    "TrueIncidence",
+    "build_demo",
+    "is_built",
+    "read_truth",
+    "write_hubspot",
+    "write_salesforce",
+]
