@@ -45,7 +45,7 @@ class Meeting(BaseModel):
     """A meeting, who was there, and what was decided."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    on: date
+    held: date
     present: tuple[str, ...] = ()
     decisions: tuple[Decision, ...] = ()
 
@@ -63,12 +63,12 @@ class DecisionLog:
 
     def last_two(self, as_of: date) -> tuple[Meeting | None, Meeting | None]:
         """Return the latest meeting held by a day and the one before it."""
-        held = [meeting for meeting in self.meetings if meeting.on <= as_of]
+        held = [meeting for meeting in self.meetings if meeting.held <= as_of]
         return (held[-1] if held else None, held[-2] if len(held) > 1 else None)
 
     def still_open(self, as_of: date) -> tuple[tuple[Meeting, Decision], ...]:
         """Return earlier decisions, before the last two meetings, that are still open or overdue."""
-        held = [meeting for meeting in self.meetings if meeting.on <= as_of][:-2]
+        held = [meeting for meeting in self.meetings if meeting.held <= as_of][:-2]
         return tuple((m, d) for m in held for d in m.decisions if d.state_at(as_of) in ("open", "overdue"))
 
 
@@ -79,4 +79,4 @@ def read_decisions(path: Path) -> DecisionLog:
         meetings = _File.model_validate(content).meetings
     except ValidationError as error:
         raise CompanyError(explain(error, _File, f"Decisions file {path}")) from None
-    return DecisionLog(tuple(sorted(meetings, key=lambda meeting: meeting.on)))
+    return DecisionLog(tuple(sorted(meetings, key=lambda meeting: meeting.held)))

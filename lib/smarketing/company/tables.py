@@ -29,11 +29,10 @@ class Schema:
     columns: Mapping[str, Kind]
 
 
-def _schema(row: str, key: str, required: str, **kinds: str) -> Schema:
+def _schema(row: str, key: str, required: str, **names: str) -> Schema:
     """Build a schema from space-separated column names grouped by type."""
-    columns: dict[str, Kind] = {}
-    for kind, names in kinds.items():
-        columns |= dict.fromkeys(names.split(), kind)  # type: ignore[misc]
+    kinds: dict[Kind, str] = names  # type: ignore[assignment]
+    columns = {name: kind for kind, group in kinds.items() for name in group.split()}
     return Schema(row, tuple(key.split()), tuple(required.split()), columns)
 
 

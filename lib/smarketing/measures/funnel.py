@@ -196,7 +196,7 @@ def convert_by(view: View, by: str, *, stage: str | None = None) -> Breakdown:
         for share, time in zip(reached, spent, strict=True):
             frames.append(
                 {
-                    "group": share.group,
+                    "group": view.shown(share.group, by),
                     "n": share.n,
                     "won": share.events,
                     **_named(share, "share"),

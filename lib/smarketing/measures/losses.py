@@ -72,7 +72,7 @@ def losses(view: View, by: str) -> Losses:
     if not view.company.records("opportunities", by):
         return Losses(by, nothing, no_products, period, before, 0, 0, f"no {by.replace('_', ' ')} is recorded")
     lost = view.deals.table.filter(view.deals.table.exit == "lost")
-    lost = lost.mutate(group=lost[by].fill_null(BLANK))
+    lost = lost.mutate(group=lost[by].fill_null("No competitor named" if by == "competitor" else BLANK))
     now_rows, was_rows = _closed_in(lost, period), _closed_in(lost, before)
     n, n_before = int(now_rows.count().execute()), int(was_rows.count().execute())
     reason = too_thin(n=n, events=n / 2, effective=_effective(now_rows), evidence=view.definitions.evidence)

@@ -97,6 +97,7 @@ def _leads(view: View) -> Iterator[Check]:
             ("DR04", "Do leads belong to accounts on file?"),
             ("DR05", "Is every lead's source known?"),
             ("DR06", "Do stages come in a possible order?"),
+            ("DR07", "Do stage events belong to leads on file?"),
         ):
             yield Check(code=code, question=question, outcome="not applicable", detail="no `leads` table is mapped")
         return
@@ -151,7 +152,7 @@ def _leads(view: View) -> Iterator[Check]:
         "Do stages come in a possible order?",
         counts["early"],
         counts["n"],
-        f"{counts['early']:,} leads have a stage or an exit dated before they were created",
+        f"{counts['early']:,} with a stage or an exit dated before creation",
         "Correct the dates; these leads are left out of the steps concerned.",
     )
     if company.has("stage_events"):

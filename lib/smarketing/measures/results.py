@@ -93,3 +93,10 @@ class Check(Record):
     detail: str
     error: bool = False
     remedy: str = ""
+
+
+@dataclass(frozen=True)
+class NotApplicable:
+    """A measure that cannot be made on this company, and why; a report says so and goes on."""
+
+    reason: str

@@ -13,7 +13,7 @@ from typing import Literal
 import ibis
 import ibis.expr.types as ir
 
-from smarketing.company.expressions import compile_rule, parse
+from smarketing.company.expressions import compile_condition, parse
 from smarketing.company.tables import Company, CompanyError, MissingTable
 from smarketing.company.wrong_keys import nearest
 
@@ -91,7 +91,7 @@ def restrict(rows: ir.Table, scope: Scope) -> ir.Table:
     known = columns(rows)
     for name, value in scope.parts.items():
         if name == "segment":
-            rows = rows.filter(compile_rule(parse(value), columns(rows)))
+            rows = rows.filter(compile_condition(parse(value), columns(rows)))
             continue
         if name not in known:
             raise CompanyError(

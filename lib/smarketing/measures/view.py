@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
+from typing import Any, TypeVar
 
 import ibis
 import ibis.expr.types as ir
@@ -21,8 +22,12 @@ from smarketing.measures.journeys import (
     lead_journeys,
 )
 from smarketing.measures.periods import Calendar, Period, calendar, day
+from smarketing.measures.privacy import shown
+from smarketing.measures.results import NotApplicable
 from smarketing.measures.scope import Scope, Subject, check_scope
 from smarketing.measures.truncation import missing_exits
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class View:
     definitions: Definitions
     scope: Scope
     as_of: date
+    redact: bool = False
 
     @cached_property
     def calendar(self) -> Calendar:
@@ -75,6 +81,17 @@ class View:
         start = end - timedelta(days=days - 1)
         return Period(start, end, f"{day(start)} to {day(end)}")
 
+    def ask(self, measure: Callable[..., Answer], *arguments: Any, **options: Any) -> Answer | NotApplicable:
+        """Measure this view; a table or column that the company lacks makes it not applicable, with the reason."""
+        try:
+            return measure(self, *arguments, **options)
+        except MissingTable as missing:
+            return NotApplicable(str(missing))
+
+    def shown(self, value: str, column: str) -> str:
+        """Return a value of a column as it may be printed."""
+        return shown(value, column, self.definitions.privacy, redact=self.redact)
+
     def words(self, stage: str, n: int = 2) -> str:
         """Return what is counted where a stage is entered: leads or deals."""
         return {"lead": "lead", "opportunity": "deal"}[self.subject(stage)] + ("" if n == 1 else "s")
@@ -94,14 +111,19 @@ class View:
         return deals.amount * rate
 
 
-def view(company: Company, definitions: Definitions, as_of: date, scope: Scope | None = None) -> View:
-    """Cut a company at a day and a scope; raise `CompanyError` for unknown stages and for scopes that match nothing."""
+def view(
+    company: Company, definitions: Definitions, as_of: date, scope: Scope | None = None, *, redact: bool = False
+) -> View:
+    """Cut a company at a day and a scope; raise `CompanyError` for unknown stages and for scopes that match nothing.
+
+    ``redact`` replaces account and owner names by pseudonyms, whatever the definitions allow.
+    """
     scope = scope or Scope()
     last_complete = as_of - timedelta(days=definitions.windows.reporting_delay_days)
     check_stages(company, definitions)
     known = company.known_at(last_complete)
     check_scope(known, scope)
-    found = View(known, definitions, scope, last_complete)
+    found = View(known, definitions, scope, last_complete, redact)
     unsaid = tuple(_unsaid(found))
     return replace(found, company=replace(known, observed_from=unsaid)) if unsaid else found
 

@@ -1,24 +1,228 @@
-"""The blocks of the alignment report: it composes what other notebooks recorded and computes nothing."""
+"""The blocks of the alignment report: it composes what other notebooks recorded and computes nothing.
+
+A *section* is what one notebook recorded for the case and the day: its question, figures, findings and checks.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Protocol
 
+import pandas as pd
+
+from smarketing.company.definitions import Definitions
 from smarketing.measures.results import Check, Finding, KeyFigure
+from smarketing.report import formats
+from smarketing.report.agreements import agreement_line
+from smarketing.report.blocks import Block, key_numbers, note, table
+from smarketing.report.blocks.appendix import checks_summary
+from smarketing.report.blocks.brief import STATUS_WORDS, bottom_line
+
+LIMITS = (
+    "Only what the other reports recorded for this day is here; a question that none of them asks is not answered.",
+    "Whether promises between the teams are kept is not measured yet.",
+    "Statuses compare with the plan; they say nothing about whether the plan was right.",
+)
 
 
 class Section(Protocol):
-    """What one notebook recorded: its question, its headline, its figures, findings and checks."""
+    """What one notebook recorded; the ledger's records are such sections."""
 
-    @property
-    def notebook(self) -> str: ...  # noqa: D102
-    @property
-    def title(self) -> str: ...  # noqa: D102
-    @property
-    def headline(self) -> str: ...  # noqa: D102
-    @property
-    def figures(self) -> tuple[KeyFigure, ...]: ...  # noqa: D102
-    @property
-    def findings(self) -> tuple[Finding, ...]: ...  # noqa: D102
-    @property
-    def checks(self) -> tuple[Check, ...]: ...  # noqa: D102
+    notebook: str
+    case: str
+    title: str
+    as_of: date
+    headline: str
+    definitions_version: str
+    figures: tuple[KeyFigure, ...]
+    findings: tuple[Finding, ...]
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to one stated question of the verdict: yes, no or cannot tell, and the rule's reason."""
+
+    question: str
+    answer: str
+    why: str
+
+
+def title(sections: Sequence[Section], agreed: Definitions) -> list[tuple[str, str]]:
+    """Return what stands under the title."""
+    return [
+        ("Data as of", formats.day(sections[0].as_of)),
+        ("Company", agreed.company),
+        ("Put together from", formats.many(len(sections), "report")),
+        ("Definitions", agreement_line(agreed)),
+    ]
+
+
+def verdict(sections: Sequence[Section], agreed: Definitions) -> list[Answer]:
+    """Answer the stated questions by rule, from what was recorded; never an index.
+
+    Definitions: yes when every entry is agreed. Enough: no when a figure with a target is behind, yes when none is and
+    at least one is ahead or on target, cannot tell otherwise. Data: no when a check failed, yes when every check that
+    applied passed, otherwise "with reservations". Promises: cannot tell until the hand-off is measured.
+    """
+    open_entries = agreed.not_agreed
+    figures = [f for section in sections for f in section.figures if f.target is not None and f.value is not None]
+    behind = [f for f in figures if f.status == "behind"]
+    fine = [f for f in figures if f.status in ("ahead", "on target")]
+    asked = [check for section in sections for check in section.checks if check.outcome != "not applicable"]
+    failed = [check for check in asked if check.outcome == "failed"]
+    warned = [check for check in asked if check.outcome == "warning"]
+    answers = [
+        Answer(
+            "Are the definitions agreed?",
+            "no" if open_entries else "yes",
+            f"not agreed: {formats.listed(open_entries)}"
+            if open_entries
+            else f"all of version {agreed.version} are agreed, with an owner on each side",
+        )
+    ]
+    if behind:
+        answers.append(Answer("Is the plan being met?", "no", f"behind: {_labels(behind)}"))
+    elif fine:
+        answers.append(Answer("Is the plan being met?", "yes", f"ahead or on target: {_labels(fine)}"))
+    else:
+        why = "every figure is too close to call" if figures else "no figure has a target"
+        answers.append(Answer("Is the plan being met?", "cannot tell", why))
+    trusted = "no" if failed else "with reservations" if warned else "yes" if asked else "cannot tell"
+    codes = formats.listed([check.code for check in failed or warned])
+    answers.append(
+        Answer("Can the data be trusted?", trusted, checks_summary(asked) + (f" ({codes})" if codes else ""))
+    )
+    answers.append(
+        Answer("Are promises kept both ways?", "cannot tell", "the hand-off between the teams is not measured yet")
+    )
+    return answers
+
+
+def brief(sections: Sequence[Section], agreed: Definitions) -> Block:
+    """Lead with what the sections concluded and how far their numbers can be relied on, then their findings."""
+    answers = {answer.question: answer for answer in verdict(sections, agreed)}
+    words, data = answers["Are the definitions agreed?"], answers["Can the data be trusted?"]
+    basis = f"Definitions: {words.why}. Data checks: {data.why}."
+    lead = " ".join([*(section.headline for section in sections), basis])
+    found = sorted((f for section in sections for f in _linked(section)), key=lambda finding: -finding.weight)
+    return bottom_line(lead, found[:5])
+
+
+def key_figures(sections: Sequence[Section]) -> Block:
+    """Show the figures of the first pages, with a link to where each comes from."""
+    return key_numbers(_first(sections))
+
+
+def answers(sections: Sequence[Section], agreed: Definitions) -> Block:
+    """Show the verdict: each stated question, its answer by rule, and why."""
+    found = verdict(sections, agreed)
+    frame = pd.DataFrame([{"Question": a.question, "Answer": a.answer, "Why": a.why} for a in found])
+    yes = sum(a.answer == "yes" for a in found)
+    return table(
+        frame,
+        id="tab-verdict",
+        title=f"{yes} of {len(found)} questions can be answered with yes",
+        subtitle="Each answer follows from a stated rule over what the other reports recorded; there is no score.",
+        source="the reports named below",
+    )
+
+
+def what_each_found(sections: Sequence[Section]) -> list[Block]:
+    """Show every section's conclusion and each of its findings, linked to the evidence in its own report."""
+    blocks: list[Block] = []
+    for section in sections:
+        blocks.append(note(section.headline, heading=f"{section.title}"))
+        rows = pd.DataFrame(
+            [{"Finding": f.claim, "Detail": f.detail, "Evidence": f.basis} for f in section.findings],
+            columns=["Finding", "Detail", "Evidence"],
+        )
+        if len(rows):
+            blocks.append(
+                table(
+                    rows,
+                    id=f"tab-found-{_anchor(section)}",
+                    title=f"{formats.many(len(rows), 'finding')} in this report",
+                    source=f"{section.notebook}, case {section.case}",
+                )
+            )
+    return blocks
+
+
+def every_number(sections: Sequence[Section]) -> list[Block]:
+    """List every recorded figure with its interval, denominator, target and status."""
+    blocks = []
+    for section in sections:
+        rows = [
+            {
+                "Figure": figure.label,
+                "Value": _value(figure, figure.value),
+                "From": _value(figure, figure.lower),
+                "To": _value(figure, figure.upper),
+                "n": figure.n,
+                "Of": figure.n_label,
+                "Target": _value(figure, figure.target),
+                "Status": STATUS_WORDS[figure.status] + (f": {figure.reason}" if figure.reason else ""),
+                "Period": figure.period,
+            }
+            for figure in section.figures
+        ]
+        blocks.append(
+            table(
+                pd.DataFrame(rows),
+                id=f"tab-figures-{_anchor(section)}",
+                title=f"{formats.many(len(rows), 'figure')} recorded by: {section.title}",
+                formats={"n": "count"},
+                subtitle=f"Recorded under definitions version {section.definitions_version}.",
+                source=f"{section.notebook}, case {section.case}",
+            )
+        )
+    return blocks
+
+
+def all_checks(sections: Sequence[Section]) -> list[Check]:
+    """Return the data checks of all sections, each once."""
+    found: dict[str, Check] = {}
+    for section in sections:
+        for check in section.checks:
+            found.setdefault(check.code, check)
+    return list(found.values())
+
+
+def headline(sections: Sequence[Section]) -> str:
+    """Return the report's one line for the index."""
+    return " ".join(section.headline for section in sections)
+
+
+def figures(sections: Sequence[Section]) -> list[KeyFigure]:
+    """Return every recorded figure, as it is recorded again under this report."""
+    return [figure for section in sections for figure in section.figures]
+
+
+def findings(sections: Sequence[Section]) -> list[Finding]:
+    """Return every recorded finding, linked to its own report."""
+    return [finding for section in sections for finding in _linked(section)]
+
+
+def _first(sections: Sequence[Section]) -> list[KeyFigure]:
+    return [f for f in figures(sections) if not f.name.endswith("_by_account")][:9]
+
+
+def _linked(section: Section) -> list[Finding]:
+    """Point a section's findings at its own report, three folders up and down again."""
+    report = f"../../../{section.notebook}/{section.case}/{section.as_of}/report.html"
+    return [replace(f, evidence=f"{report}#{f.evidence}" if f.evidence else report) for f in section.findings]
+
+
+def _anchor(section: Section) -> str:
+    return section.notebook.replace("_", "-")
+
+
+def _labels(several: Sequence[KeyFigure]) -> str:
+    return formats.listed([figure.label[:1].lower() + figure.label[1:] for figure in several])
+
+
+def _value(figure: KeyFigure, value: float | None) -> str:
+    return formats.value_of(value, figure.unit, figure.currency)

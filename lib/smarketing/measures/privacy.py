@@ -1,0 +1,30 @@
+"""Which names may appear: account and owner names only where the definitions allow it; a pseudonym otherwise.
+
+A pseudonym is the same in every report, so two reports can be compared, and does not lead back to the name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from smarketing.company.definitions import Privacy
+from smarketing.measures.scope import BLANK
+
+OWNERS = frozenset({"owner", "owner_id", "owners.name", "manager", "owners.manager", "name", "actor_id"})
+ACCOUNTS = frozenset({"account_id", "accounts.name", "accounts.domain", "domain", "parent_id", "accounts.parent_id"})
+
+
+def shown(value: str, column: str, privacy: Privacy, *, redact: bool = False) -> str:
+    """Return a value of a column as it may be printed; ``redact`` hides every account and owner."""
+    if value in (BLANK, "Other", "all"):
+        return value
+    if column in OWNERS and (redact or not privacy.show_owner_names):
+        return pseudonym(value, "Owner")
+    if column in ACCOUNTS and (redact or not privacy.show_account_names):
+        return pseudonym(value, "Account")
+    return value
+
+
+def pseudonym(value: str, kind: str) -> str:
+    """Return a stable stand-in for a name, such as ``Owner 3fa9``."""
+    return f"{kind} {hashlib.blake2b(value.encode(), digest_size=2, person=kind.encode()).hexdigest()}"

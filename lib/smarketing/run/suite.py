@@ -1,0 +1,293 @@
+"""Run notebooks on params files and publish their reports, in notebook order, a few at a time.
+
+A run either publishes all of ``reports/<notebook>/<case>/<as-of>/`` or nothing: the folder is written beside the
+reports and moved into place inside the ledger's transaction. A run that fails leaves the last good report where it is
+and its own notebook under ``failed/``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import traceback
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import yaml
+
+from smarketing.company.definitions import read_yaml
+from smarketing.company.tables import CompanyError
+from smarketing.measures.results import Check, Finding, KeyFigure
+from smarketing.report.exporter import Exported, export
+from smarketing.report.faults import NotFitToPublish
+from smarketing.report.index_page import IndexRow, index_page
+from smarketing.report.workbook import workbook
+from smarketing.run.ledger import Ledger, Recorded
+from smarketing.run.plans import Plan, PlanError, project, read_plan
+
+Say = Callable[[str], None]
+FAILED = "failed"
+BEAT = 10.0
+"""Seconds between two signs of life of a long run."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One notebook on one params file."""
+
+    params: Path
+    plan: Plan
+
+    @property
+    def name(self) -> str:
+        """How the run is called on the terminal."""
+        return f"{self.plan.notebook} {self.plan.case}"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What became of a run: the folder it published, or why it failed."""
+
+    notebook: str
+    case: str
+    folder: Path | None
+    error: str = ""
+
+
+def read_runs(paths: Sequence[Path]) -> list[Run]:
+    """Read params files and suite files (``runs:`` a list of params files); `PlanError` names all that is wrong.
+
+    Nothing has run when it raises.
+    """
+    faults: list[str] = []
+    runs: list[Run] = []
+    for path in _params(paths, faults):
+        try:
+            plan = read_plan(path)
+            plan.check()
+            runs.append(Run(path, plan))
+        except (PlanError, CompanyError) as error:
+            faults.append(str(error))
+    keys = [(run.plan.notebook, run.plan.case) for run in runs]
+    double = sorted({key for key in keys if keys.count(key) > 1})
+    faults += [f"{notebook} {case} is asked for twice. Keep one, or name another case." for notebook, case in double]
+    if faults:
+        raise PlanError("\n".join(faults))
+    return sorted(runs, key=lambda run: (run.plan.notebook, run.plan.case))
+
+
+def run_all(runs: Sequence[Run], *, reports: Path, workers: int = 2, say: Say = print) -> list[RunResult]:
+    """Run notebooks and publish their reports; later notebooks wait for earlier ones, whose figures they read."""
+    results: list[RunResult] = []
+    for _, together in groupby(runs, key=lambda run: run.plan.notebook):
+        results += _some(list(together), reports, workers, say)
+    publish_index(reports)
+    return results
+
+
+def publish_index(reports: Path) -> Path:
+    """Write ``reports/index.html`` from the ledger: all cases, latest, headline, state."""
+    ledger = Ledger(reports)
+    rows = []
+    for state in ledger.states():
+        link = f"{state.notebook}/{state.case}/{state.as_of}/report.html" if state.as_of else ""
+        failed = "failed, last good report kept" if link else "failed, no report yet"
+        rows.append(
+            IndexRow(
+                question=state.title or state.notebook,
+                case=state.case,
+                as_of=state.as_of.isoformat() if state.as_of else "",
+                headline=state.headline,
+                state="ok" if state.state == "ok" else failed,  # type: ignore[arg-type]
+                link=link,
+                detail=state.error.strip().splitlines()[-1] if state.error.strip() else "",
+            )
+        )
+    page = reports / "index.html"
+    draft = page.with_name(f".{uuid.uuid4().hex}.html")
+    draft.write_text(index_page(rows), encoding="utf-8")
+    draft.replace(page)
+    return page
+
+
+def run_one(params: Path, reports: Path, root: Path) -> RunResult:
+    """Run one notebook and publish its report; whatever goes wrong is a result, kept beside the last good report."""
+    os.chdir(root)
+    plan = read_plan(params)
+    home = reports / plan.notebook / plan.case
+    staging = reports / ".staging" / uuid.uuid4().hex
+    staging.mkdir(parents=True)
+    try:
+        executed = _execute(plan, params, reports, staging / "run.ipynb", root)
+        exported = export(executed, kicker=plan.agreed().company)
+        recorded = _recorded(plan, executed, exported)
+        _write(staging, exported, recorded)
+        target = home / recorded.as_of.isoformat()
+        Ledger(reports).record(recorded, publish=lambda: _move(staging, target))
+        shutil.rmtree(home / FAILED, ignore_errors=True)
+        return RunResult(plan.notebook, plan.case, target)
+    except Exception as error:
+        kept = home / FAILED
+        text = _explained(error)
+        (staging / "error.txt").write_text(text + "\n\n" + traceback.format_exc(), encoding="utf-8")
+        _move(staging, kept)
+        Ledger(reports).failed(plan.notebook, plan.case, str(plan.as_of or ""), text)
+        return RunResult(plan.notebook, plan.case, None, text)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _params(paths: Sequence[Path], faults: list[str]) -> Iterator[Path]:
+    for path in paths:
+        try:
+            content = read_yaml(path, "Params")
+        except CompanyError as error:
+            faults.append(str(error))
+            continue
+        if "runs" not in content:
+            yield path
+            continue
+        for name in content["runs"]:
+            yield project() / str(name)
+
+
+def _some(runs: Sequence[Run], reports: Path, workers: int, say: Say) -> list[RunResult]:
+    """Run notebooks that do not wait for each other, each in a process of its own."""
+    # Spawned, not forked: a fork would copy the parent's engine threads and locks.
+    with _one_thread_each(workers > 1), ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        waiting: dict[Future[RunResult], Run] = {}
+        for run in runs:
+            say(f"{run.name}: started")
+            waiting[pool.submit(run_one, run.params, reports, project())] = run
+        results = []
+        while waiting:
+            done, _ = wait(waiting, timeout=BEAT, return_when=FIRST_COMPLETED)
+            for future in done:
+                run, result = waiting.pop(future), future.result()
+                say(f"{run.name}: {'published ' + str(result.folder) if result.folder else 'failed: ' + result.error}")
+                results.append(result)
+            if not done:
+                say(f"still running: {', '.join(run.name for run in waiting.values())}")
+    return results
+
+
+class _one_thread_each:  # noqa: N801  (reads as a phrase)
+    """Keep numeric libraries of parallel kernels from each starting a thread a core."""
+
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+    def __init__(self, wanted: bool) -> None:
+        self.set = {name: "1" for name in self.names if wanted and name not in os.environ}
+
+    def __enter__(self) -> None:
+        os.environ.update(self.set)
+
+    def __exit__(self, *error: object) -> None:
+        for name in self.set:
+            os.environ.pop(name, None)
+
+
+def _execute(plan: Plan, params: Path, reports: Path, output: Path, root: Path) -> nbformat.NotebookNode:
+    """Execute the notebook with papermill; what it raises is what is trusted, not what the saved file says."""
+    import papermill
+    from traitlets.config import Config
+
+    values = yaml.safe_load(params.read_text(encoding="utf-8")) or {}
+    values = {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
+    if "reports" in type(plan).model_fields:
+        values["reports"] = str(reports)
+    papermill.execute_notebook(
+        root / "notebooks" / f"{plan.notebook}.ipynb",
+        output,
+        parameters=values,
+        cwd=str(root / "notebooks"),
+        progress_bar=False,
+        execution_timeout=3_600,
+        log_output=False,
+        autosave_cell_every=0,
+        # Without it the kernel warns, on every start, that its local sockets are not encrypted.
+        config=Config({"KernelManager": {"transport_encryption": "auto"}}),
+    )
+    return nbformat.read(output, as_version=4)
+
+
+def _recorded(plan: Plan, executed: nbformat.NotebookNode, exported: Exported) -> Recorded:
+    """Gather what the ledger keeps from what the notebook showed."""
+    payload = exported.payload
+    facts = dict(_provenance(executed))
+    definitions = plan.agreed()
+    return Recorded(
+        notebook=plan.notebook,
+        case=plan.case,
+        as_of=date.fromisoformat(facts["Data as of"]),
+        run_id=facts["Run id"],
+        title=payload["title"],
+        headline=payload["headline"],
+        definitions_version=definitions.version,
+        definitions_sha256=definitions.sha256,
+        figures=tuple(KeyFigure.from_dict(figure) for figure in payload["figures"]),
+        findings=tuple(Finding.from_dict(finding) for finding in payload["findings"]),
+        checks=tuple(Check.from_dict(check) for check in payload["checks"]),
+        parameters=tuple(plan.parameters()),
+        facts=tuple(facts.items()),
+    )
+
+
+def _provenance(executed: nbformat.NotebookNode) -> Iterator[tuple[str, str]]:
+    from smarketing.report.layout import blocks_of
+
+    for cell in executed.cells:
+        for block in blocks_of(cell):
+            if block.kind == "provenance":
+                yield from ((str(name), str(value)) for name, value in block.payload["pairs"])
+
+
+def _write(folder: Path, exported: Exported, recorded: Recorded) -> None:
+    (folder / "report.html").write_text(exported.html, encoding="utf-8")
+    (folder / "summary.txt").write_text(exported.summary_text, encoding="utf-8")
+    (folder / "figures.json").write_text(recorded.to_json(), encoding="utf-8")
+    (folder / "tables.xlsx").write_bytes(workbook(exported.tables))
+
+
+def _move(staged: Path, target: Path) -> None:
+    """Put a folder in place of another; what stood there goes only once the new one stands."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_name(f".{target.name}-{uuid.uuid4().hex}")
+    if target.exists():
+        target.rename(aside)
+    try:
+        staged.rename(target)
+    except OSError:
+        if aside.exists():
+            aside.rename(target)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _explained(error: Exception) -> str:
+    """Say what went wrong in the words of whoever raised it: a cell's error without its trace, or a list of faults."""
+    if isinstance(error, NotFitToPublish):
+        return str(error)
+    name, value = getattr(error, "ename", ""), getattr(error, "evalue", "")
+    if name:
+        return str(value) if name in ("CompanyError", "PlanError", "RuleError") else f"{name}: {value}"
+    return f"{type(error).__name__}: {error}"
+
+
+def stderr(text: str) -> None:
+    """Print progress where it does not mix with results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def workers_for(runs: Sequence[Any]) -> int:
+    """Return how many runs go at once: two, or as many as there are cores or runs if that is fewer."""
+    return max(1, min(2, os.cpu_count() or 1, len(runs)))
