@@ -102,8 +102,9 @@ def check_keys(table: str, stacked: ir.Table, place: str) -> list[str]:
         first = counted.filter(counted.times > 1).order_by(list(key)).limit(3).to_pyarrow().to_pylist()
     shown = ", ".join(f"{one[key[0]]!r} {one['times']} times" for one in first)
     return [
-        f"{place}: `{key[0]}` identifies {SCHEMAS[table].row}, but {_many(row['rows'] - row['keys'], 'row')} "
-        f"repeat one: {shown}. Remove the doubles, or keep the last of each by `latest_by: <their time column>`"
+        f"{place}: `{key[0]}` identifies {SCHEMAS[table].row}, but it is repeated in "
+        f"{_many(row['rows'] - row['keys'], 'row')}: {shown}. "
+        "Remove the doubles, or keep the last of each by `latest_by: <their time column>`"
     ]
 
 

@@ -54,7 +54,10 @@ def open_company(inputs: Path, *, data: Path | None = None, progress: Progress |
 
 def check_inputs(inputs: Path, *, data: Path | None = None, progress: Progress | None = None) -> list[str]:
     """Return everything that is wrong with an input file and what it names; nothing where it can be opened."""
-    return _open(Path(inputs), data, progress)[1]
+    company, faults = _open(Path(inputs), data, progress)
+    if company is not None:
+        company.backend.disconnect()
+    return faults
 
 
 def project_folder(inputs: Path) -> Path:
@@ -67,6 +70,11 @@ def _all(name: str, faults: list[str]) -> str:
     return "\n- ".join([f"{name}: {len(faults)} things are wrong:", *faults])
 
 
+def _placed(path: Path, faults: list[str]) -> list[str]:
+    """Begin every fault with the input file's name."""
+    return [fault if path.name in fault.split("\n")[0] else f"{path.name}, {fault}" for fault in faults]
+
+
 def _open(path: Path, data: Path | None, progress: Progress | None) -> tuple[Company | None, list[str]]:
     """Return the company, or None and what is wrong."""
     try:
@@ -74,7 +82,7 @@ def _open(path: Path, data: Path | None, progress: Progress | None) -> tuple[Com
         folder = None if inputs.connection else _folder(inputs, path, data, progress)
         backend = connect(inputs.connection) if inputs.connection else embedded_engine()
     except CompanyError as error:
-        return None, [str(error)]
+        return None, _placed(path, [str(error)])
     reader, faults = Reader(backend, folder, progress), list[str]()
     tables: dict[str, ir.Table] = {}
     recorded: dict[str, frozenset[str]] = {}
@@ -101,7 +109,8 @@ def _open(path: Path, data: Path | None, progress: Progress | None) -> tuple[Com
     if not faults and not tables.keys() & {"leads", "opportunities"}:
         faults.append(f"neither `leads` nor `opportunities` is filled; mapped are {', '.join(tables) or 'no tables'}")
     if faults:
-        return None, [fault if fault.startswith(path.name) else f"{path.name}, {fault}" for fault in faults]
+        backend.disconnect()
+        return None, _placed(path, faults)
     reader.forget()
     observed = tuple(ObservedFrom(o.stages, o.start, o.treatment, o.because) for o in inputs.observed_from)
     unique = tuple(dict.fromkeys(notes))
@@ -126,10 +135,10 @@ def _folder(inputs: Inputs, path: Path, data: Path | None, progress: Progress | 
     else:
         variable = f"the environment variable {said.env}, " if said.env else ""
         raise CompanyError(
-            f"{path.name}: where the files are is not set; set {variable}`--data <folder>`, or `folder:` under `data:`"
+            f"where the files are is not set; set {variable}`--data <folder>`, or `folder:` under `data:`"
         )
     if not folder.is_dir():
-        raise CompanyError(f"{path.name}: there is no folder {folder} (from {why})")
+        raise CompanyError(f"there is no folder {folder} (from {why})")
     return folder
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import ibis
@@ -17,12 +17,12 @@ import ibis.expr.types as ir
 
 from smarketing.company.cells import constant, read_cell, yes_or_no
 from smarketing.company.expressions import Rule, RuleError, compile_condition
-from smarketing.company.input_file import Column, Inputs, Lookup, TableSource, snake
+from smarketing.company.input_file import Column, Inputs, TableSource, snake
 from smarketing.company.reading import FILE, ROW, Raw, Reader
 from smarketing.company.suggest import missing_column
 from smarketing.company.tables import SCHEMAS, CompanyError, Kind
 
-TEXT, BAD = "__text__", "__bad__"
+TEXT, BAD, FOUND = "__text__", "__bad__", "__found__"
 PERSONAL = re.compile(r"(first|last|full|middle)_?name|e_?mail|phone|mobile|fax|street|salutation|birth")
 
 
@@ -56,7 +56,6 @@ class _Mapper:
     reader: Reader
     raw: Raw
     table: ir.Table
-    used: set[str] = field(default_factory=set)
 
     @property
     def place(self) -> str:
@@ -77,7 +76,6 @@ class _Mapper:
                 f"{self.place}: {self.raw.gaps[found]} has no column {found!r}, which other files have; "
                 "add it, narrow the glob, or say `optional: true`"
             )
-        self.used.add(found)
         return found
 
     def cell(self, header: str, nulls: tuple[str, ...] = (), raw: Raw | None = None, table: Any = None) -> Any:
@@ -104,35 +102,40 @@ class _Mapper:
         except RuleError as error:
             raise CompanyError(f"{self.place}, {what}: {error}") from None
 
-    def look_up(self, canonical: str, cell: Any, lookup: Lookup, *, optional: bool) -> Any:
-        """Return the value that another file or table holds for this cell, by a join."""
+    def look_up(self, canonical: str, column: Column, header: str) -> bool:
+        """Join what another file or table holds for this cell, as column ``FOUND + canonical``.
+
+        False where that file is missing and the column optional. All joins come before any value is read, because a
+        value of a table that is joined with itself afterwards could mean either side.
+        """
+        lookup, place = column.lookup, f"{self.place}, columns.{canonical}.lookup"
+        assert lookup is not None, "called for columns with a lookup"
         try:
             other = self.reader.read(TableSource(file=lookup.file, table=lookup.table))
         except CompanyError as error:
-            if optional:
-                return None
-            raise CompanyError(f"{self.place}, columns.{canonical}.lookup: {error}") from None
-        names: dict[str, str] = {}
+            if column.optional:
+                return False
+            raise CompanyError(f"{place}: {error}") from None
+        cells: dict[str, Any] = {}
         for part in ("key", "value", "order_by"):
-            wanted = getattr(lookup, part)
-            found = _find(wanted, other.headers) if wanted else None
-            if wanted and not found:
-                place = f"{self.place}, columns.{canonical}.lookup"
-                raise CompanyError(missing_column(place, part, (wanted,), self.name, {}, other.headers))
-            names[part] = found or ""
-        key, value = f"__key_{canonical}", f"__found_{canonical}"
-        order = [self.cell(names[part], (), other, other.table) for part in ("order_by", "value") if names[part]]
+            if wanted := getattr(lookup, part):
+                found = _find(wanted, other.headers)
+                if found is None:
+                    raise CompanyError(missing_column(place, part, (wanted,), self.name, {}, other.headers))
+                cells[part] = self.cell(found, (), other, other.table)
+        key, value = f"__key_{canonical}", FOUND + canonical
         theirs = other.table.select(
-            **{
-                key: self.cell(names["key"], (), other, other.table).cast("string"),
-                value: self.cell(names["value"], (), other, other.table).cast("string"),
-                "__rank": ibis.row_number().over(group_by=other.table[names["key"]], order_by=order),
-            }
+            __order=cells.get("order_by", cells["value"]), **{n: cells[n].cast("string") for n in ("key", "value")}
         )
-        theirs = theirs.filter((theirs["__rank"] == 0) & theirs[key].notnull()).drop("__rank")
+        rank = ibis.row_number().over(group_by=theirs.key, order_by=[theirs["__order"], theirs.value])
+        theirs = theirs.mutate(__rank=rank).filter(ibis._["__rank"] == 0, ibis._.key.notnull())
+        theirs = theirs.select(**{key: theirs.key, value: theirs.value}).view()
+        cell = self.cell(header, column.nulls)
+        if column.split is not None:
+            cell = _first_part(cell, column.split)
         ours = self.table.mutate(**{f"__cell_{canonical}": cell.cast("string")})
         self.table = ours.left_join(theirs, ours[f"__cell_{canonical}"] == theirs[key])
-        return self.table[value]
+        return True
 
 
 def _find(name: str, headers: tuple[str, ...]) -> str | None:
@@ -187,31 +190,26 @@ def _map(name: str, source: TableSource, inputs: Inputs, reader: Reader, raw: Ra
         mapper.table = mapper.table.filter(~yes_or_no(mapper.cell(gone)).fill_null(False))
     if source.where is not None:
         mapper.table = mapper.table.filter(mapper.condition(source.where, "where"))
-    filled: dict[str, Any] = {}
-    beside: dict[str, Any] = {}
-    read_from: dict[str, str] = {}
-    formats: dict[str, tuple[str, ...]] = {}
-
-    def fill(canonical: str, column: Column, kind: Kind) -> bool:
+    chosen, notes = _attributes(mapper, schema.columns, columns)
+    wanted = {canonical: (column, schema.columns[canonical]) for canonical, column in columns.items()}
+    wanted |= {attribute: (column, column.type or "string") for attribute, column in chosen.items()}
+    headers: dict[str, str | None] = {}
+    for canonical, (column, _) in wanted.items():
         header = mapper.header(column.column, optional=column.optional, what=canonical) if column.column else None
-        if column.column and header is None:
-            return False
-        value = _value(mapper, canonical, column, kind, header)
-        if value is None:
-            return False
-        filled[canonical], bad, text = value
-        read_from[canonical] = header or "a constant"
-        formats[canonical] = column.format
+        there = header is not None or not column.column
+        if there and (column.lookup is None or header is None or mapper.look_up(canonical, column, header)):
+            headers[canonical] = header
+    filled, beside = dict[str, Any](), dict[str, Any]()
+    for canonical, header in headers.items():
+        column, kind = wanted[canonical]
+        filled[canonical], bad, text = _value(mapper, canonical, column, kind, header)
         if bad is not None:
             beside[BAD + canonical], beside[TEXT + canonical] = bad, text
-        return True
-
-    mapped = [canonical for canonical in columns if fill(canonical, columns[canonical], schema.columns[canonical])]
+    mapped = [canonical for canonical in columns if canonical in filled]
     absent = [column for column in schema.required if column not in mapped]
     if absent:
         raise CompanyError(f"{mapper.place}: `{absent[0]}` is required and cannot be optional; map it")
-    chosen, notes = _attributes(mapper, schema.columns)
-    kept = [attribute for attribute, column in chosen.items() if fill(attribute, column, column.type or "string")]
+    kept = [attribute for attribute in chosen if attribute in filled]
     typed = {
         canonical: filled[canonical] if canonical in filled else ibis.null(kind)
         for canonical, kind in schema.columns.items()
@@ -219,7 +217,14 @@ def _map(name: str, source: TableSource, inputs: Inputs, reader: Reader, raw: Ra
     others = {attribute: filled[attribute] for attribute in kept}
     rows = {ROW: mapper.table[ROW], FILE: mapper.table[FILE]}
     wide = mapper.table.select(**typed, **others, **beside, **rows)
+    read_from = {canonical: header or "no column of theirs" for canonical, header in headers.items()}
+    formats = {canonical: wanted[canonical][0].format for canonical in headers}
     return Mapped(name, source, raw, wide, tuple(mapped), tuple(kept), read_from, formats, raw.notes + notes)
+
+
+def _first_part(cell: Any, split: str) -> Any:
+    """Return the first of several values in a cell."""
+    return cell.cast("string").split(split)[0].strip()
 
 
 def _latest(mapper: _Mapper, columns: Mapping[str, Column], latest_by: str) -> ir.Table:
@@ -234,14 +239,18 @@ def _latest(mapper: _Mapper, columns: Mapping[str, Column], latest_by: str) -> i
     return table.mutate(__last=last).filter(ibis._["__last"] == 0).drop("__last")
 
 
-def _attributes(mapper: _Mapper, canonical: Mapping[str, Kind]) -> tuple[dict[str, Column], tuple[str, ...]]:
+def _attributes(
+    mapper: _Mapper, canonical: Mapping[str, Kind], columns: Mapping[str, Column]
+) -> tuple[dict[str, Column], tuple[str, ...]]:
     """Return the attributes to fill, and a note on those that `all` leaves out."""
     wanted = mapper.source.attributes
+    used = {_find(name, mapper.raw.headers) for column in columns.values() for name in column.column}
+    used |= {_find(mapper.source.deleted, mapper.raw.headers)} if mapper.source.deleted else set()
     chosen, personal, taken = dict(wanted.columns), list[str](), list[str]()
     if wanted.all:
         for header in mapper.raw.headers:
             name, kind = snake(header), mapper.raw.table[header].type()
-            if header in mapper.used or header in mapper.raw.doubled:
+            if header in used or header in mapper.raw.doubled:
                 continue
             if mapper.name in ("leads", "stage_events", "activities") and PERSONAL.search(name):
                 personal.append(header)
@@ -268,7 +277,7 @@ def _kind(kind: dt.DataType) -> Kind:
 
 
 def _value(mapper: _Mapper, canonical: str, column: Column, kind: Kind, header: str | None) -> Any:
-    """Return (value, could not be read, text read) of a column, or None where its optional lookup is missing."""
+    """Return (value, could not be read, text read) of a column."""
     what = f"{mapper.place}, columns.{canonical}"
     bad, text = None, None
     if column.cases:
@@ -279,13 +288,9 @@ def _value(mapper: _Mapper, canonical: str, column: Column, kind: Kind, header: 
     if header is None:
         value = constant(column.constant, kind, what)
     else:
-        cell = mapper.cell(header, column.nulls)
-        if column.lookup is not None:
-            cell = mapper.look_up(canonical, cell, column.lookup, optional=column.optional)
-            if cell is None:
-                return None
-        if column.split is not None:
-            cell = cell.cast("string").split(column.split)[0].strip()
+        cell = mapper.cell(header, column.nulls) if column.lookup is None else mapper.table[FOUND + canonical]
+        if column.split is not None and column.lookup is None:
+            cell = _first_part(cell, column.split)
         if column.values:
             cell = cell.cast("string").substitute(dict(column.values))
         if column.blank is not None:

@@ -97,10 +97,10 @@ def engine_errors(what: str) -> Iterator[None]:
         yield
     except CompanyError:
         raise
-    except (duckdb.Error, ibis.common.exceptions.IbisError, OSError) as error:
+    except (duckdb.Error, OSError) as error:
         raise CompanyError(f"{what}: {str(error).strip().splitlines()[0]}") from None
     except Exception as error:
-        if type(error).__module__.split(".")[0] in ("psycopg", "snowflake", "google", "trino", "pyspark"):
+        if type(error).__module__.split(".")[0] in ("ibis", "psycopg", "snowflake", "google", "trino", "pyspark"):
             raise CompanyError(f"{what}: {str(error).strip().splitlines()[0]}") from None
         raise
 
@@ -150,14 +150,14 @@ class Reader:
         *schema, table = name.split(".")
         try:
             theirs = self.backend.table(table, database=".".join(schema) or None)
-        except ibis.common.exceptions.IbisError:
+        except (ibis.common.exceptions.IbisError, ibis.common.exceptions.TableNotFound):
             where = {"database": schema[0]} if len(schema) == 1 else {}
             with engine_errors(f"the tables beside {name} cannot be listed"), warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)  # ibis 12 asks DuckDB 1.5 in an outdated way
                 known = self.backend.list_tables(**where)
             raise CompanyError(f"the warehouse has no table {name}. {nearest(table, known) if known else ''}") from None
         with engine_errors(f"table {name} cannot be counted"):
-            rows = int(theirs.count().execute())
+            rows = int(theirs.count().to_pyarrow().as_py())
         numbered = theirs.mutate(**{ROW: ibis.null("int64"), FILE: ibis.literal(name)})
         return Raw(name, numbered, theirs.columns, (FileRead(name, "", rows),), is_text=False)
 
