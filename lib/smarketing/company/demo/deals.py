@@ -163,6 +163,9 @@ def make_history(seed: int, chunk: int, deals: Deals, as_of: date) -> pa.Table:
     fraction = (step + rng.random(len(deal))) / (passed[deal] + 1.0)
     fraction[step == 0] = 0.0
     at = deals.created[deal] + (fraction * (end - deals.created)[deal]).astype(np.int64)
+    # In working hours, but on the days of opening and closing, where that could break the order.
+    inside = (at // DAY > deals.created[deal] // DAY) & (at // DAY < end[deal] // DAY)
+    at = np.where(inside, at // DAY * DAY + 30_600 + at % DAY * 34_200 // DAY, at)
     at = np.where(last & (closes[deal] > 0), deals.closed[deal], at)
 
     left = rows[deal] - 1 - step

@@ -87,19 +87,22 @@ def exit_chances(step: Step, grid: Grid, level: int, rows: Floats) -> tuple[Floa
     return by_exit * (leaving / np.where(total > 0, total, 1.0)), before
 
 
-def segments(step: Step, grid: Grid, as_of: date) -> Iterator[tuple[Ints, int, Floats]]:
-    """Yield cells, drift level and the days at that level (0 or 1 by day): within them hazards know the weekday only.
+def segments(step: Step, grid: Grid, as_of: date) -> Iterator[tuple[Ints, int, slice]]:
+    """Yield cells, drift level and the days at that level: within them hazards know the weekday only.
 
     A step without drift has one segment.
     """
-    levels = drift_level(np.arange(days_until(as_of) + 1), as_of)
+    days = days_until(as_of) + 1
     if not any(way.drift for way in step.exits):
-        yield np.arange(len(grid.source)), 0, np.ones(len(levels))
+        yield np.arange(len(grid.source)), 0, slice(0, days)
         return
     drifting = np.flatnonzero(grid.source == PAID_SEARCH)
-    yield np.flatnonzero(grid.source != PAID_SEARCH), 0, np.ones(len(levels))
+    yield np.flatnonzero(grid.source != PAID_SEARCH), 0, slice(0, days)
+    levels = drift_level(np.arange(days), as_of)
     for level in range(DRIFT_MONTHS + 1):
-        yield drifting, level, (levels == level).astype(float)
+        start, stop = np.searchsorted(levels, [level, level + 1])
+        if start < stop:
+            yield drifting, level, slice(int(start), int(stop))
 
 
 def by_weekday(days: int) -> Floats:
@@ -111,14 +114,16 @@ def pass_on(step: Step, entries: Floats, grid: Grid, as_of: date) -> Floats:
     """Return the expected exits by exit, cell and day, from expected entries by cell and day."""
     days = entries.shape[1]
     rows = daily_intensity(step, days, min(step.max_age, days - 1))
-    size = fft.next_fast_len(days + rows.shape[2], real=True)
     weekdays = by_weekday(days)
     passed = np.zeros((len(step.exits), *entries.shape))
     for cells, level, on in segments(step, grid, as_of):
         chances, _ = exit_chances(step, grid.take(cells), level, rows)
-        entered = fft.rfft(entries[cells][:, None, :] * (weekdays * on), size)
-        left = (entered * fft.rfft(chances, size)).sum(axis=2)
-        passed[:, cells] += fft.irfft(left, size)[..., :days]
+        long = on.stop - on.start + rows.shape[2] - 1
+        size = fft.next_fast_len(long, real=True)
+        entered = fft.rfft(entries[cells, None, on] * weekdays[:, on], size)
+        left = fft.irfft((entered * fft.rfft(chances, size)).sum(axis=2), size)
+        until = min(on.start + long, days)
+        passed[:, cells, on.start : until] += left[..., : until - on.start]
     return np.maximum(passed, 0.0)
 
 

@@ -23,6 +23,8 @@ from smarketing.company.demo.world import (
 HORIZONS = (7, 14, 30, 60, 90, 180, 365)
 WINDOWS = ("all time", "last 12 months")
 _NONE = 1e-12
+# Beyond these, digits depend on how many threads add up.
+_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,9 @@ def _sums_by_weekday(step: Step, windows: list[Floats], grid: Grid, member: Floa
         reached = np.cumsum(chances, axis=-1)[..., np.minimum(HORIZONS, ages - 1)]
         held = member[:, cells]
         for total, entries in zip(sums, windows, strict=True):
-            entered = np.cumsum(entries[cells][:, None, :] * (weekdays * on), axis=-1)
-            under = np.where(last_seen >= 0, entered[..., np.maximum(last_seen, 0)], 0.0)
+            entered = np.cumsum(entries[cells, None, on] * weekdays[:, on], axis=-1)
+            until = np.minimum(last_seen - on.start, entered.shape[-1] - 1)
+            under = np.where(until >= 0, entered[..., np.maximum(until, 0)], 0.0)
             watched, old = under[..., :ages], under[..., ages:]
             total.entries += held @ entered[..., -1].sum(axis=1)
             total.old += held @ old.sum(axis=1)
@@ -140,19 +143,22 @@ def _sums_by_date(step: Step, windows: list[Floats], grid: Grid, member: Floats)
     no_drift = np.zeros(len(grid.source), dtype=np.int64)
     effects = [log_effect(way, grid.source, grid.region, grid.band, grid.account, no_drift) for way in step.exits]
     _, first, kind = np.unique(np.round(effects, 12), axis=1, return_index=True, return_inverse=True)
-    sums = [_empty(len(member), len(step.exits), ages) for _ in windows]
+    groups, exits = len(member), len(step.exits)
+    sums = [_empty(groups, exits, ages) for _ in windows]
     for number, cell in enumerate(first):
         chances, before = (part.squeeze(-3) for part in exit_chances(step, grid.take(np.array([cell])), 0, rows))
-        reached = np.cumsum(chances, axis=-1)[..., np.minimum(HORIZONS, ages - 1)]
         cells = np.flatnonzero(kind == number)
-        for total, entries in zip(sums, windows, strict=True):
-            weights = member[:, cells] @ entries[cells]
-            total.entries += weights.sum(axis=1)
-            total.reached += weights @ reached
-            total.old += weights @ mature
-            total.old_reached += weights @ (reached * mature)
-            total.watched += weights @ (before * watching)
-            total.leaving += weights @ (chances * watching)
+        weights = np.concatenate([member[:, cells] @ entries[cells] for entries in windows])
+        daily = weights @ (np.concatenate([before[None], chances]) * watching)
+        reached = np.cumsum(chances, axis=-1)[..., np.minimum(HORIZONS, ages - 1)]
+        by_horizon = weights @ np.concatenate([reached, reached * mature, mature[None]])
+        for total, mine in zip(sums, np.split(np.arange(len(weights)), len(windows)), strict=True):
+            total.entries += weights[mine].sum(axis=1)
+            total.watched += daily[0, mine]
+            total.leaving += daily[1:, mine]
+            total.reached += by_horizon[:exits, mine]
+            total.old_reached += by_horizon[exits : 2 * exits, mine]
+            total.old += by_horizon[-1, mine]
     return sums
 
 
@@ -185,10 +191,19 @@ def true_incidences(as_of: date) -> tuple[TrueIncidence, ...]:
                 for group, (group_by, name) in enumerate(names):
                     entries = float(sums.entries[group])
                     for place, age in enumerate(HORIZONS if entries > _NONE else ()):
-                        old, limit = float(sums.old[group, place]), float(pooled[k, group, place])
-                        truth = float(sums.reached[k, group, place] / entries)
-                        matured = float(sums.old_reached[k, group, place] / old) if old > _NONE else None
-                        watched = None if np.isnan(limit) else limit
-                        key = (step.stage, way.stage, window, group_by, name, age)
-                        found.append(TrueIncidence(*key, truth, matured, watched, entries))
+                        old = float(sums.old[group, place])
+                        matured = float(sums.old_reached[k, group, place]) / old if old > _NONE else np.nan
+                        found.append(
+                            TrueIncidence(
+                                *(step.stage, way.stage, window, group_by, name, age),
+                                incidence=round(float(sums.reached[k, group, place]) / entries, _DIGITS),
+                                matured=_stated(matured),
+                                pooled=_stated(float(pooled[k, group, place])),
+                                expected_entries=round(entries, _DIGITS),
+                            )
+                        )
     return tuple(found)
+
+
+def _stated(value: float) -> float | None:
+    return None if np.isnan(value) else round(value, _DIGITS)
