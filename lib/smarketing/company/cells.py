@@ -8,11 +8,12 @@ from typing import Any
 import ibis
 import ibis.expr.datatypes as dt
 
+from smarketing.company.expressions import SET
 from smarketing.company.input_file import Column, Constant
 from smarketing.company.tables import CompanyError, Kind
 
 ZONE_MARK = r"\d:\d\d(:\d\d(\.\d+)?)?\s*(Z|[+-]\d\d(:?\d\d)?)$"
-_YES, _NO = ("1", "true", "t", "yes", "y"), ("0", "false", "f", "no", "n")
+NOT_SET = ("0", "false", "f", "no", "n")
 _LOCAL, _UTC = dt.timestamp, dt.Timestamp(timezone="UTC")
 
 
@@ -42,7 +43,7 @@ def constant(value: Constant | None, kind: Kind, what: str) -> Any:
         if kind in ("float64", "int64"):
             return ibis.literal(float(str(value)) if kind == "float64" else int(str(value)), kind)
         if kind == "boolean":
-            return ibis.literal({**dict.fromkeys(_YES, True), **dict.fromkeys(_NO, False)}[str(value).lower()])
+            return ibis.literal({**dict.fromkeys(SET, True), **dict.fromkeys(NOT_SET, False)}[str(value).lower()])
     except (ValueError, KeyError):
         raise CompanyError(f"{what}: the constant {value!r} is not a {kind}") from None
     return ibis.literal(str(value))
@@ -53,7 +54,7 @@ def yes_or_no(cell: Any) -> Any:
     if cell.type().is_boolean():
         return cell
     word = cell.cast("string").lower()
-    return ibis.cases((word.isin(_YES), True), (word.isin(_NO), False), else_=ibis.null("boolean"))
+    return ibis.cases((word.isin(SET), True), (word.isin(NOT_SET), False), else_=ibis.null("boolean"))
 
 
 def read_cell(cell: Any, column: Column, kind: Kind, *, utc: bool, zone: str, embedded: bool, what: str) -> Any:

@@ -28,31 +28,20 @@ from __future__ import annotations
 
 import ast
 import operator
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn, cast
 
 import ibis
 import ibis.expr.types as ir
 
-from smarketing.company.tables import CompanyError
+from smarketing.company.rule_grammar import DEEPEST, LONGEST, Rule, RuleError, dotted, literal_of, parse, place, refuse
 from smarketing.company.wrong_keys import nearest
 
-LONGEST = 1_000
-DEEPEST = 20
+__all__ = ["DEEPEST", "LONGEST", "SET", "Rule", "RuleError", "compile_condition", "compile_rule", "parse"]
+
 SET = ("true", "t", "1", "yes", "y")
-FUNCTIONS: Mapping[str, tuple[int, int | None]] = {
-    "is_null": (1, 1),
-    "is_known": (1, 1),
-    "is_true": (1, 1),
-    "lower": (1, 1),
-    "contains": (2, 2),
-    "starts_with": (2, 2),
-    "days_between": (2, 2),
-    "coalesce": (2, None),
-}
 _COMPARE: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
@@ -67,46 +56,6 @@ _COMPUTE: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Mult: operator.mul,
     ast.Div: lambda left, right: left / right.nullif(0.0),
 }
-
-
-class RuleError(CompanyError):
-    """A rule that is not in the rule language: shows the rule with a caret under the fault, and the remedy."""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A rule that has been parsed: its text and the columns it names, in the order of their first use."""
-
-    text: str
-    names: tuple[str, ...]
-    tree: ast.expr = field(repr=False, compare=False)
-
-
-def parse(text: str) -> Rule:
-    """Parse a rule, refusing everything that is not in the language.
-
-    Raises
-    ------
-    RuleError
-        The rule is empty, longer than `LONGEST` characters, nested deeper than `DEEPEST`, not readable, uses a form or
-        a function outside the language, or names no column (it would always give the same answer).
-    """
-    flat = " ".join(text.split("\n")).strip()
-    if not flat:
-        raise RuleError("the rule is empty; leave the key out where there is no rule")
-    if len(flat) > LONGEST:
-        raise RuleError(f"the rule has {len(flat):,} characters; at most {LONGEST:,} are read: {flat[:60]} ...")
-    try:
-        tree = ast.parse(flat, mode="eval").body
-    except SyntaxError as error:
-        _refuse(flat, max((error.offset or 1) - 1, 0), "this cannot be read", _syntax_hint(flat))
-    except (ValueError, RecursionError, MemoryError):
-        raise RuleError(f"the rule cannot be read: {flat[:60]!r}") from None
-    names: dict[str, None] = {}
-    _check(flat, tree, names, depth=1)
-    if not names:
-        _refuse(flat, 0, "the rule names no column, so it always gives the same answer", "Name a column.")
-    return Rule(flat, tuple(names), tree)
 
 
 def compile_rule(rule: Rule, columns: Mapping[str, ibis.Value]) -> ibis.Value:
@@ -124,111 +73,8 @@ def compile_condition(rule: Rule, columns: Mapping[str, ibis.Value]) -> ir.Boole
     """Compile a rule that must say yes or no; raises `RuleError` where it gives a number, a text or a time."""
     value = compile_rule(rule, columns)
     if not value.type().is_boolean():
-        _refuse(rule.text, 0, f"the rule gives {_kind(value)}, not yes or no", "Compare it with something.")
+        refuse(rule.text, 0, f"the rule gives {_kind(value)}, not yes or no", "Compare it with something.")
     return cast(ir.BooleanValue, value)
-
-
-def _refuse(text: str, place: int, what: str, remedy: str) -> NoReturn:
-    raise RuleError(f"{what}:\n  {text}\n  {' ' * place}^\n{remedy}") from None
-
-
-def _place(text: str, node: ast.AST) -> int:
-    """Position of a node in characters (ast counts bytes)."""
-    offset = getattr(node, "col_offset", 0)
-    return len(text.encode()[:offset].decode(errors="ignore"))
-
-
-def _syntax_hint(text: str) -> str:
-    words = text.split()
-    if "<>" in text:
-        return "Write != for 'is not equal'."
-    if re.search(r"(?<![=!<>])=(?!=)", text):
-        return "Write == for 'is equal'."
-    upper = next((word for word in words if word in ("AND", "OR", "NOT", "IN")), None)
-    if upper:
-        return f"Write {upper.lower()} in small letters."
-    return "Check quotes, brackets and operators."
-
-
-def _dotted(node: ast.expr) -> str | None:
-    """Return the column that a node names: ``name`` or ``table.name``."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-        return f"{node.value.id}.{node.attr}"
-    return None
-
-
-def _check(text: str, node: ast.expr, names: dict[str, None], depth: int) -> None:
-    """Walk the tree once, refusing what is not allowed and collecting the names."""
-    here = _place(text, node)
-    if depth > DEEPEST:
-        _refuse(text, here, f"the rule is nested deeper than {DEEPEST}", "Split it into several rules.")
-    name = _dotted(node)
-    if name is not None:
-        names[name] = None
-        return
-    parts: list[ast.expr] = []
-    match node:
-        case ast.Constant(value=bool()):
-            _refuse(text, here, "True or False stands alone and decides the rule", "Compare a column with it by ==.")
-        case ast.Constant(value=str() | int() | float()):
-            pass
-        case ast.Constant(value=None):
-            _refuse(text, here, "None is not a value", "Write is_null(column).")
-        case ast.BoolOp(values=parts):
-            pass
-        case ast.UnaryOp(op=ast.Not() | ast.USub(), operand=operand):
-            parts = [operand]
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in _COMPUTE:
-            parts = [left, right]
-        case ast.Compare(left=left, ops=ops, comparators=rights):
-            parts = _compared(text, [left, *rights], ops)
-        case ast.Call(func=ast.Name(id=called), args=parts, keywords=[]) if called in FUNCTIONS:
-            least, most = FUNCTIONS[called]
-            if not least <= len(parts) <= (most or len(parts)):
-                takes = f"{least}" if most else f"{least} or more"
-                _refuse(text, here, f"{called} takes {takes} values, got {len(parts)}", "Add or remove values.")
-        case ast.Call(func=func):
-            wrong = _dotted(func) or ""
-            _refuse(text, here, f"there is no function {wrong or 'like this'}", nearest(wrong, FUNCTIONS))
-        case ast.List() | ast.Tuple():
-            _refuse(text, here, "a list stands only after in or not in", "Write column in ['a', 'b'].")
-        case _:
-            allowed = "Use comparisons, and, or, not, in, + - * / and the listed functions."
-            _refuse(text, here, "this is not part of the rule language", allowed)
-    for part in parts:
-        _check(text, part, names, depth + 1)
-
-
-def _compared(text: str, sides: list[ast.expr], ops: list[ast.cmpop]) -> list[ast.expr]:
-    """Return the sides of a comparison that remain to be checked, after its lists and True or False are judged."""
-    remaining = [sides[0]]
-    for op, side in zip(ops, sides[1:], strict=True):
-        here = _place(text, side)
-        if isinstance(op, ast.In | ast.NotIn):
-            if not isinstance(side, ast.List | ast.Tuple) or not side.elts:
-                _refuse(text, here, "in needs a list of values", "Write column in ['a', 'b'].")
-            for item in side.elts:
-                if not isinstance(_literal(item), str | int | float):
-                    _refuse(text, _place(text, item), "a list holds texts and numbers only", "Write the value itself.")
-        elif type(op) in _COMPARE:
-            remaining.append(side)
-        else:
-            _refuse(text, here, "is compares nothing here", "Write == or is_null(column).")
-    if len(ops) == 1 and isinstance(ops[0], ast.Eq | ast.NotEq) and len(remaining) == 2:
-        remaining = [s for s in remaining if not (isinstance(s, ast.Constant) and isinstance(s.value, bool))]
-    return remaining
-
-
-def _literal(node: ast.expr) -> str | int | float | None:
-    """Return the value of a literal, a negative number included."""
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        value = _literal(node.operand)
-        return -value if isinstance(value, int | float) else None
-    if isinstance(node, ast.Constant) and isinstance(node.value, str | int | float):
-        return node.value
-    return None
 
 
 def _kind(value: ibis.Value) -> str:
@@ -252,7 +98,7 @@ class _Compiler:
 
     def value(self, node: ast.expr) -> Any:
         """Compile a checked node."""
-        name = _dotted(node)
+        name = dotted(node)
         if name is not None:
             if name not in self.columns:
                 self._fail(node, f"there is no column {name!r}", nearest(name, self.columns))
@@ -283,12 +129,16 @@ class _Compiler:
         raise AssertionError(f"unchecked node {ast.dump(node)}")
 
     def _fail(self, node: ast.expr, what: str, remedy: str) -> NoReturn:
-        _refuse(self.text, _place(self.text, node), what, remedy)
+        refuse(self.text, place(self.text, node), what, remedy)
 
     def _of_kind(self, node: ast.expr, wanted: str) -> Any:
         value = self.value(node)
         if _kind(value) != wanted:
-            self._fail(node, f"this is {_kind(value)} where {wanted} is needed", "Compare or convert it.")
+            self._fail(
+                node,
+                f"this is {_kind(value)} where {wanted} is needed",
+                "Compare or convert it.",
+            )
         return value
 
     def _number(self, node: ast.expr) -> Any:
@@ -303,28 +153,40 @@ class _Compiler:
         first, second = self.value(left), self.value(right)
         first, second = self._beside(right, second, left, first), self._beside(left, first, right, second)
         if _kind(first) in ("yes or no", "a text") and not isinstance(op, ast.Eq | ast.NotEq):
-            self._fail(left, f"{_kind(first)} has no order that all engines share", "Use == or !=.")
+            self._fail(
+                left,
+                f"{_kind(first)} has no order that all engines share",
+                "Use == or !=.",
+            )
         return _COMPARE[type(op)](first, second)
 
     def _beside(self, other_node: ast.expr, other: Any, node: ast.expr, value: Any) -> Any:
         """Return ``value`` made comparable with ``other``: a text literal beside a time is read as a time."""
         if _kind(other) == _kind(value):
             return value
-        text = _literal(node)
+        text = literal_of(node)
         if _kind(other) == "a time" and isinstance(text, str):
             try:
                 return ibis.literal(datetime.fromisoformat(text).replace(tzinfo=None))
             except ValueError:
-                self._fail(node, f"{text!r} is not a day", "Write it as '2024-01-31' or '2024-01-31 09:30:00'.")
-        if _kind(value) == "a time" and isinstance(_literal(other_node), str):
+                self._fail(
+                    node,
+                    f"{text!r} is not a day",
+                    "Write it as '2024-01-31' or '2024-01-31 09:30:00'.",
+                )
+        if _kind(value) == "a time" and isinstance(literal_of(other_node), str):
             return value
-        self._fail(node, f"{_kind(value)} is compared with {_kind(other)}", "Compare values of one kind.")
+        self._fail(
+            node,
+            f"{_kind(value)} is compared with {_kind(other)}",
+            "Compare values of one kind.",
+        )
 
     def _is_null(self, node: ast.expr) -> Any:
         return self.value(node).isnull()
 
     def _is_known(self, node: ast.expr) -> Any:
-        return self.value(node).notnull()
+        return ~self._is_null(node)
 
     def _is_true(self, node: ast.expr) -> Any:
         value = self.value(node)

@@ -58,12 +58,16 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-def _stacked(value: Any) -> Any:
-    return value if isinstance(value, list | tuple) else [value]
+def _as_columns(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {name: {"column": said} if isinstance(said, str | list) else said for name, said in value.items()}
 
 
-def _as_column(value: Any) -> Any:
-    return {"column": value} if isinstance(value, str | list) else value
+def _as_stacks(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {name: said if isinstance(said, list) else [said] for name, said in value.items()}
 
 
 def _as_attributes(value: Any) -> Any:
@@ -159,7 +163,8 @@ class Column(Frozen):
     def _readable(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
         for text in set(formats) - {"iso"}:
             try:
-                datetime.strptime(datetime(2024, 1, 31, 9, 30).strftime(text), text)
+                if datetime.strptime(datetime(2024, 1, 31, 9, 30).strftime(text), text).year != 2024:
+                    raise ValueError
             except ValueError:
                 raise ValueError(f"{text!r} is not a format such as '%d/%m/%Y' or '%m/%d/%y %I:%M %p'") from None
         return formats
@@ -174,7 +179,7 @@ class Column(Frozen):
         return self
 
 
-ColumnMap = dict[str, Annotated[Column, BeforeValidator(_as_column)]]
+ColumnMap = Annotated[dict[str, Column], BeforeValidator(_as_columns)]
 
 
 class Attributes(Frozen):
@@ -274,7 +279,7 @@ class Inputs(Frozen):
     data: Data | None = None
     demo: Demo | None = None
     connection: Connection | None = None
-    tables: dict[str, Annotated[tuple[TableSource, ...], BeforeValidator(_stacked)]] = Field(default_factory=dict)
+    tables: Annotated[dict[str, tuple[TableSource, ...]], BeforeValidator(_as_stacks)] = Field(default_factory=dict)
     observed_from: tuple[Observed, ...] = ()
 
     @field_validator("time_zone")

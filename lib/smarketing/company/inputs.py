@@ -72,7 +72,7 @@ def _all(name: str, faults: list[str]) -> str:
 
 def _placed(path: Path, faults: list[str]) -> list[str]:
     """Begin every fault with the input file's name."""
-    return [fault if path.name in fault.split("\n")[0] else f"{path.name}, {fault}" for fault in faults]
+    return [fault if fault.startswith(path.name) else f"{path.name}, {fault}" for fault in faults]
 
 
 def _open(path: Path, data: Path | None, progress: Progress | None) -> tuple[Company | None, list[str]]:

@@ -259,20 +259,19 @@ class Reader:
     def _load_csv(self, table: str, path: Path, name: str, columns: list[str], delimiter: str) -> None:
         con = self.backend.con
         types = ", ".join(f"{_quoted(column)}: 'VARCHAR'" for column in columns)
-        options = f"auto_detect=false, header=true, delim={_quoted(delimiter)}, quote='\"', escape='\"', "
-        options += f"columns={{{types}}}"
         try:
-            con.execute(f"CREATE TABLE {table} AS SELECT * FROM read_csv({_quoted(path)}, {options})")
-            return
+            con.execute(
+                f"CREATE TABLE {table} AS SELECT * FROM read_csv({_quoted(path)}, auto_detect=false, header=true, "
+                f"delim={_quoted(delimiter)}, quote='\"', escape='\"', columns={{{types}}}, store_rejects=true)"
+            )
+            wrong = con.execute(
+                "SELECT line, min(error_type), min(error_message) FROM reject_errors GROUP BY line ORDER BY line"
+            ).fetchall()
+            con.execute("DROP TABLE reject_errors; DROP TABLE reject_scans")
         except duckdb.Error as error:
-            reason = str(error).splitlines()[0]
-        try:
-            con.execute(f"SELECT count(*) FROM read_csv({_quoted(path)}, {options}, store_rejects=true)")
-            wrong = con.execute("SELECT line, error_type, error_message FROM reject_errors ORDER BY line").fetchall()
-        except duckdb.Error:
-            wrong = []
+            raise CompanyError(f"{name} cannot be read as CSV: {str(error).splitlines()[0]}") from None
         if not wrong:
-            raise CompanyError(f"{name} cannot be read as CSV: {reason}")
+            return
         if any("unicode" in str(kind).lower() or "utf-8" in str(text).lower() for _, kind, text in wrong):
             raise CompanyError(f"{name}, row {wrong[0][0]}: is not UTF-8; add `encoding: cp1252` to the source")
         shown = "; ".join(f"row {line}: {str(text).splitlines()[0]}" for line, _, text in wrong[:3])
