@@ -32,8 +32,10 @@ class TrueIncidence:
     """The truth of one exit of one step at one age, for the entries of one window and one group.
 
     The clock is ``date(exit) - date(entry)`` in calendar days; an incidence at ``age`` counts exits of age 0 to
-    ``age`` among entries, with the step's other exits competing. Steps of leads are those of spell 1; the step
-    ``opportunity`` is every deal, of either spell or of no lead.
+    ``age`` among entries, with the step's other exits competing. Steps of leads are those of spell 1: an
+    entry is the first event of the stage, its exit the first later event of one of the step's exits. The exit
+    ``opportunity`` of a lead is the creation of the deal that names it. The step ``opportunity`` is every deal, of
+    either spell or of no lead.
 
     Parameters
     ----------

@@ -43,7 +43,6 @@ class Leads:
     source: Ints
     owner: Ints
     second: Ints
-    campaign: Ints
     table: pa.Table
 
     def __len__(self) -> int:
@@ -103,4 +102,4 @@ def make_leads(
         "job_level": labels(JOB_LEVELS, rng.choice(len(JOB_LEVELS), count, p=JOB_LEVEL_SHARES)),
         "title_function": labels(FUNCTIONS, rng.choice(len(FUNCTIONS), count, p=FUNCTION_SHARES)),
     }
-    return Leads(first, account, source, owner, second, campaign, arrow_table("leads", columns, count))
+    return Leads(first, account, source, owner, second, arrow_table("leads", columns, count))

@@ -135,6 +135,7 @@ def _parameters(as_of: date) -> dict[str, Any]:
         "rising_competitor_share": [world.COMPETITOR_SHARES[0], world.RISING_LATEST_SHARE],
         "rising_competitor_start": world.day_date(world.days_until(as_of) - world.COMPETITOR_DAYS).isoformat(),
         "late_region": "EMEA",
+        "without_effect": ["industry", "job_level", "title_function", "campaign_id", "owner_id", "product", "kind"],
         "steps": steps,
     }
 
