@@ -6,7 +6,6 @@ be read, so that one aggregate query checks the whole table (`checking`).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,11 +18,10 @@ from smarketing.company.cells import constant, read_cell, yes_or_no
 from smarketing.company.expressions import Rule, RuleError, compile_condition
 from smarketing.company.input_file import Column, Inputs, TableSource, snake
 from smarketing.company.reading import FILE, ROW, Raw, Reader
-from smarketing.company.suggest import missing_column
+from smarketing.company.suggest import PERSONAL, missing_column
 from smarketing.company.tables import SCHEMAS, CompanyError, Kind
 
 TEXT, BAD, FOUND = "__text__", "__bad__", "__found__"
-PERSONAL = re.compile(r"(first|last|full|middle)_?name|e_?mail|phone|mobile|fax|street|salutation|birth")
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 from smarketing.company.input_file import snake
 from smarketing.company.tables import SCHEMAS
+
+# Columns that hold a person's name or address: never suggested, and never kept by `attributes: all`.
+PERSONAL = re.compile(r"(first|last|full|middle)_?name|e_?mail|phone|mobile|fax|street|salutation|birth")
 
 # Names that systems in use give to our columns, in snake case and in order of preference.
 SYNONYMS: Mapping[str, Mapping[str, str]] = {
@@ -71,6 +75,20 @@ SYNONYMS: Mapping[str, Mapping[str, str]] = {
 }
 
 
+# Headers that tell a table by themselves; dates, ids and owners stand in all of them.
+MARKS: Mapping[str, str] = {
+    "accounts": "subsidiary_of year_founded number_of_employees billing_country parent_account_id web_technologies",
+    "leads": "is_converted converted_date lifecycle_stage lead_status mql_id prospect_id first_contact_date lead_owner "
+    "contact_owner converted_account_id lead_source original_source",
+    "stage_events": "new_value old_value won_date to_stage",
+    "opportunities": "close_date deal_stage stage_name is_won is_closed_won deal_owner engage_date expected_close",
+    "opportunity_history": "close_date stage_name opportunity_id",
+    "owners": "manager_id user_role_id regional_office",
+    "products": "list_price sales_price",
+    "spend": "actual_cost cost",
+}
+
+
 def suggest_columns(table: str, headers: Sequence[str]) -> dict[str, str]:
     """Return the header that most likely fills each canonical column: same name, then synonym, then close spelling.
 
@@ -93,15 +111,21 @@ def suggest_columns(table: str, headers: Sequence[str]) -> dict[str, str]:
 
 
 def suggest_table(headers: Sequence[str]) -> str | None:
-    """Return the canonical table that these headers most look like, or None where none of its needs is met."""
+    """Return the canonical table that these headers most look like, or None where nothing speaks for any."""
 
-    def fit(table: str) -> tuple[float, int]:
+    def fit(table: str) -> tuple[int, float, float]:
         found = suggest_columns(table, headers)
         needs = [column for column in SCHEMAS[table].required if column != "subject_kind"]
-        return sum(column in found for column in needs) / len(needs), len(found)
+        met = sum(column in found for column in needs) / len(needs)
+        return _marks(table, headers), met, len(found) / len(SCHEMAS[table].columns)
 
     best = max(SYNONYMS, key=fit)
-    return best if fit(best)[0] > 0.5 else None
+    return best if fit(best)[0] or fit(best)[1] == 1 else None
+
+
+def _marks(table: str, headers: Sequence[str]) -> int:
+    """Count the headers that speak for this table and few others."""
+    return len({snake(header) for header in headers} & set(MARKS.get(table, "").split()))
 
 
 def suggest_mapping(table: str, headers: Sequence[str], name: str) -> str:
@@ -110,14 +134,32 @@ def suggest_mapping(table: str, headers: Sequence[str], name: str) -> str:
     kind = "table" if "." not in name or not name.endswith((".csv", ".parquet", ".txt", ".tsv")) else "file"
     lines = [f"{table}:", f"  {kind}: {_text(name)}", "  columns:"]
     for canonical in SCHEMAS[table].columns:
-        if canonical in found:
+        if canonical == "outcome" and found:
+            lines.append(f"    outcome: {_outcome(found, headers)}")
+        elif canonical == "subject_kind" and canonical not in found:
+            lines.append("    subject_kind: {constant: lead}   # or opportunity")
+        elif canonical in found:
             lines.append(f"    {canonical}: {_text(found[canonical])}")
         elif canonical in SCHEMAS[table].required:
             lines.append(f"    {canonical}:   # required: say which column it is")
-    free = [header for header in headers if header not in found.values()]
+    free = [header for header in headers if header not in found.values() and not PERSONAL.search(snake(header))]
     if free:
         lines.append(f"  attributes: [{', '.join(_text(header) for header in free[:12])}]   # keep what is of use")
     return "\n".join(f"  {line}" for line in lines)
+
+
+def _outcome(found: Mapping[str, str], headers: Sequence[str]) -> str:
+    """Return how a deal's outcome is read: from flags where the file has them, else from words that a person maps."""
+    flags = {snake(header) for header in headers}
+    won = next((flag for flag in ("is_won", "is_closed_won") if flag in flags), None)
+    lost = next((flag for flag in ("is_closed_lost", "is_lost", "is_closed") if flag in flags), None)
+    if won and lost:
+        cases = f"{{when: is_true({won}), then: won}}, {{when: is_true({lost}), then: lost}}"
+        return f"{{cases: [{cases}], otherwise: open}}"
+    if "outcome" not in found:
+        return "  # required: say which column it is, and which of its words are open, won and lost"
+    words = "values: {Won: won, Lost: lost, Open: open}"
+    return f"{{column: {_text(found['outcome'])}, {words}}}   # say which of its words are open, won and lost"
 
 
 def missing_column(
@@ -149,7 +191,8 @@ def _suggestion(table: str, headers: Sequence[str], name: str) -> str:
     likely = suggest_table(headers)
     if likely is None and not suggest_columns(table, headers):
         return "None of them is known here: map each column by hand."
-    other = f" (the headers look more like `{likely}`)" if likely and likely != table else ""
+    strange = likely and likely != table and not _marks(table, headers)
+    other = f" (the headers look more like `{likely}`)" if strange else ""
     return f"A mapping to start from{other}:\n{suggest_mapping(table, headers, name)}"
 
 
