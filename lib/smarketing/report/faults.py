@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from smarketing.measures.results import Check
+from smarketing.report import markdown
 from smarketing.report.blocks import Block
 from smarketing.report.charts.chart import SHORTEST_ALT
 from smarketing.report.layout import blocks_of
@@ -93,6 +94,9 @@ def faults(notebook: Any, html: str, blocks: Sequence[Block] = ()) -> list[str]:
 
 def _in_outputs(notebook: Any) -> list[str]:
     found = []
+    titles = sum(cell.cell_type == "markdown" and markdown.has_title("".join(cell.source)) for cell in notebook.cells)
+    if titles > 1:
+        found.append(f"{titles} headings of the first level; a notebook has one H1. Make the others '## ...'.")
     for number, cell in enumerate(notebook.cells, start=1):
         for output in cell.get("outputs", []):
             fault = _in_output(output)

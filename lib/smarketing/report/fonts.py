@@ -51,10 +51,16 @@ def woff2(weight: int) -> bytes:
 @cache
 def faces() -> str:
     """Return the ``@font-face`` rules of the three weights, embedded as data URLs."""
-    return "".join(
+    embedded = "".join(
         f'@font-face{{font-family:"{FAMILY}";font-weight:{weight};font-style:normal;font-display:block;'
         f"src:url(data:font/woff2;base64,{base64.b64encode(woff2(weight)).decode()}) format('woff2')}}"
         for weight in WEIGHTS
+    )
+    # Browsers lay out before embedded fonts are decoded: a system font scaled to the same metrics keeps lines in place.
+    names = ",".join(f'local("{name}")' for name in ("Arial", "Helvetica", "Liberation Sans", "Roboto", "DejaVu Sans"))
+    return (
+        f'{embedded}@font-face{{font-family:"Stand-in";src:{names};size-adjust:93.8%;ascent-override:104.9%;'
+        "descent-override:29.1%;line-gap-override:0%}"
     )
 
 

@@ -230,11 +230,14 @@ def _broken_line(axes: Axes, values: pd.Series, **style: object) -> None:
 
 
 def _period_labels(figure: Figure, names: list[str], left: float, y: float, across: float) -> None:
+    names = [canvas.shorten(name, across * len(names) / 2) for name in names]
     widest = max(canvas.text_width(name) for name in names)
     every = max(1, int(np.ceil((widest + 8) / across)))
     for index, name in enumerate(names):
         if (len(names) - 1 - index) % every == 0:
-            canvas.write(figure, name, x=left + across * (index + 0.5), y=y, align="center", colour="muted")
+            half = canvas.text_width(name) / 2
+            middle = min(max(left + across * (index + 0.5), left - 8 + half), left + across * len(names) - half)
+            canvas.write(figure, name, x=middle, y=y, align="center", colour="muted")
 
 
 def _value_labels(
