@@ -10,6 +10,7 @@ import ibis
 import pandas as pd
 import pyarrow as pa
 import pytest
+
 from smarketing.company.tables import SCHEMAS, Company, ObservedFrom
 
 ROOT = Path(__file__).parent.parent
@@ -30,6 +31,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for mark in ("validate", "bench"):
             if item.get_closest_marker(mark):
                 item.add_marker(pytest.mark.skip(reason=f"long: run by `make {mark}`"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Where skips are forbidden (continuous integration), a missing browser or server fails instead of hiding."""
+    report = yield
+    if os.environ.get("SMARKETING_NO_SKIPS") and report.skipped and not hasattr(report, "wasxfail"):
+        reason = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if "long: run by" not in reason and "the public data set" not in reason:
+            report.outcome = "failed"
+            report.longrepr = f"skipped where that is forbidden: {reason}"
+    return report
 
 
 @pytest.fixture(scope="session")

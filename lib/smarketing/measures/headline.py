@@ -209,6 +209,7 @@ def _sum_panel(view: View, kpi: Kpi, targets: Targets, tally: _Tally, unit: str)
             value + (spread.upper - spread.value) * factor,
         )
     target = targets.total(name, laid.current.start, laid.current.end, scope)
+    target = round(target) if target is not None and not money else target
     whole_prior = bool(prior["n"] > 0) and len(weeks_kept) >= 2 * len(laid.weeks)
     change = value - float(prior[column]) if whole_prior and not reason else None
     half = None if lower is None or upper is None else (upper - value) * math.sqrt(2)

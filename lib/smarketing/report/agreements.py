@@ -17,7 +17,8 @@ METHODS = (
     (
         "Shares of a cohort",
         "Cumulative incidence with competing exits (Aalen-Johansen): those still open count for as "
-        "long as they have been followed, and a loss is an exit, not a delay. Late entry into observation is allowed for.",
+        "long as they have been followed, and a loss is an exit, not a delay. Late entry into observation is "
+        "allowed for.",
     ),
     (
         "Intervals of shares",

@@ -72,6 +72,9 @@ def the_funnel(found: Funnel | NotApplicable) -> list[Block]:
         return [not_applicable("The funnel", f"nobody entered {found.cohort.label}")]
     exits = found.exits.iloc[1:][["label", "share", "lower", "upper"]].rename(columns={"label": "exit"})
     stages = found.stages.drop(columns="stage").rename(columns={"label": "stage"})
+    # A change whose interval includes zero is neither up nor down, and an arrow would say it is.
+    real = (stages["change_lower"] > 0) | (stages["change_upper"] < 0)
+    stages["step_change"] = stages["step_change"].where(real)
     drawn = charts.funnel(
         stages[
             [
@@ -91,7 +94,8 @@ def the_funnel(found: Funnel | NotApplicable) -> list[Block]:
         title=wording.funnel_title(found),
         subtitle=f"Share of the {formats.count(found.n)} {found.counted} that entered {found.cohort.label} and reached "
         f"each stage within {found.horizon} days, open ones counted for as long as they have been followed. "
-        "Between rows: the share of those in a stage that reach the next within as many days.",
+        "Between rows: the share of those in a stage that reach the next within as many days, and its change where the "
+        "interval of the change excludes zero.",
         source=f"{SOURCE}. {ACCOUNTS_TOGETHER}",
         alt=f"Funnel with left-aligned bars for {len(stages)} stages and the exits, share of {found.counted}. "
         f"{wording.funnel_title(found)}.",
@@ -103,26 +107,6 @@ def the_funnel(found: Funnel | NotApplicable) -> list[Block]:
     )
     said = wording.truncated(found)
     blocks = [figure(drawn)]
-    rows = found.exits.rename(
-        columns={
-            "label": "End",
-            "share": "Share",
-            "lower": "From",
-            "upper": "To",
-            "events": "So far",
-            "reason": "Why no interval",
-        }
-    )
-    blocks.append(
-        table(
-            rows[["End", "Share", "From", "To", "So far", "Why no interval"]],
-            id="tab-ends",
-            title=f"What has become of {found.counted} {found.horizon} days after they entered",
-            formats={"Share": "share", "From": "share", "To": "share", "So far": "count"},
-            subtitle=f"Shares add to 100%. {ACCOUNTS_TOGETHER}",
-            source=SOURCE,
-        )
-    )
     return [note(said, heading="Not every entry can be used."), *blocks] if said else blocks
 
 
@@ -130,14 +114,15 @@ def time_to_stage(found: Funnel | NotApplicable) -> list[Block]:
     """Show cumulative incidence by day for each stage, and the days half and most take."""
     if isinstance(found, NotApplicable):
         return [not_applicable("Time to each stage", found.reason)]
-    if found.curves.empty:
+    shown = found.curves[found.curves["age"].isin(_ages(found.horizon))]
+    if shown.empty:
         return [not_applicable("Time to each stage", f"nobody entered {found.cohort.label}")]
     drawn = charts.curves(
-        found.curves[["line", "age", "share"]],
+        shown[["line", "age", "share"]],
         id="fig-time",
         title=wording.timing_title(found),
-        subtitle=f"Share of {found.counted} that entered {found.cohort.label} and had reached each stage, by days since "
-        "entering. Those that never get there stay in the denominator.",
+        subtitle=f"Share of {found.counted} that entered {found.cohort.label} and had reached each stage, by days "
+        "since entering. Those that never get there stay in the denominator.",
         source=SOURCE,
         alt=f"Step curves of the share of {found.counted} that reached each stage, by days since entering. "
         f"{wording.timing_title(found)}.",
@@ -249,8 +234,8 @@ def how_deals_end(found: WinRates | NotApplicable) -> list[Block]:
         rows.assign(emphasis=rows["rate"] == "by count")[["label", "value", "lower", "upper", "n", "emphasis", "note"]],
         id="fig-win-rate",
         title=wording.win_rate_title(found),
-        subtitle=f"Share won. Deals opened {found.cohort.label}, within {found.horizon} days of opening; closed-only rates "
-        f"of deals closed in the same days. {ACCOUNTS_TOGETHER}",
+        subtitle=f"Share won. Deals opened {found.cohort.label}, within {found.horizon} days of opening; closed-only "
+        f"rates of deals closed in the same days. {ACCOUNTS_TOGETHER}",
         source=SOURCE,
         alt="Dots with 95% intervals of four win rates: of deals opened and of deals closed, by count and by amount. "
         f"{wording.win_rate_title(found)}.",
@@ -308,6 +293,11 @@ def _by_product(found: Losses, what: str) -> Block:
         subtitle=f"Deals lost {found.period.label}. A dash: none, or fewer than the smallest group shown.",
         source=SOURCE,
     )
+
+
+def _ages(horizon: int) -> list[int]:
+    """Return the days a curve is drawn at: every day at first, where it moves, then every third."""
+    return sorted({*range(min(15, horizon + 1)), *range(15, horizon + 1, 3), horizon})
 
 
 def _scope(view: View) -> str:

@@ -118,7 +118,8 @@ def usual_range(headline: Headline) -> str:
             continue
         last = float(panel.weeks["value"].iloc[-1])
         unit, currency = panel.figure.unit, panel.figure.currency
-        low, high = max(panel.usual.lower, 0.0), panel.usual.upper
+        whole = (lambda v: v) if unit == "money" else round
+        low, high = whole(max(panel.usual.lower, 0.0)), whole(panel.usual.upper)
         inside = panel.usual.lower <= last <= high
         limits = f"{formats.value_of(low, unit, currency)} and {formats.value_of(high, unit, currency)}"
         verdict = "so it is not a signal" if inside else "so it calls for an explanation"
@@ -163,10 +164,10 @@ def breakdown_title(found: Breakdown) -> str:
     below = groups[groups["upper"] < whole["share"]]["group"].tolist()
     overall = f"the whole ({formats.share(whole['share'])})"
     if above and below:
-        return f"{formats.listed(above)} convert above {overall}; {formats.listed(below)} below"
+        return f"Above {overall}: {formats.listed(above)}; below: {formats.listed(below)}"
     if above or below:
         side = "above" if above else "below"
-        return f"{formats.listed(above or below)} convert {side} {overall}; the rest are not told apart from it"
+        return f"{side.capitalize()} {overall}: {formats.listed(above or below)}; the rest are not told apart from it"
     return f"No {found.by} is told apart from {overall}"
 
 
@@ -208,8 +209,14 @@ def findings(
 ) -> list[Finding]:
     """Say what each section found, the most certain and largest first."""
     found: list[Finding] = []
+    by_row = {figure.name for figure in headline.first_page}
     for figure in key_figures(headline):
-        if figure.status in ("behind", "ahead") and figure.value is not None and figure.target is not None:
+        if (
+            figure.name in by_row
+            and figure.status in ("behind", "ahead")
+            and figure.value is not None
+            and figure.target is not None
+        ):
             gap = formats.difference(figure.value - figure.target, figure.unit, figure.currency)
             found.append(
                 _finding(
@@ -251,8 +258,8 @@ def findings(
             found.append(
                 _finding(
                     f"{moved['group']} {formats.moved_by(float(moved['change']))} as a {what}.",
-                    f"{formats.share(moved['share'])} of {formats.count(losses.n)} losses; the change has a 95% interval of "
-                    f"{interval}.",
+                    f"{formats.share(moved['share'])} of {formats.count(losses.n)} losses; the change has a 95% "
+                    f"interval of {interval}.",
                     "what sales recorded at closing, two half-years compared, cause not tested",
                     f"fig-{what.split()[0]}",
                     1.5,

@@ -78,9 +78,9 @@ class Plan(BaseModel):
         """Read the decision log; an empty one where the plan names none."""
         return DecisionLog() if self.decisions is None else read_decisions(self.path(self.decisions))
 
-    def files(self) -> tuple[Path, ...]:
+    def files(self) -> tuple[str, ...]:
         """Return the files, besides definitions and data, that the plan reads."""
-        return tuple(self.path(name) for name in (self.decisions, getattr(self, "targets", None)) if name is not None)
+        return tuple(name for name in (self.decisions, getattr(self, "targets", None)) if name is not None)
 
     def check(self) -> None:
         """Read every file that the plan names, so that a mistake is found before anything runs."""

@@ -46,11 +46,12 @@ def provenance(
 ) -> Provenance:
     """Say where a report comes from.
 
-    ``sources`` are the files or tables read, ``composed`` the reports that were put together. The project's name and version stand for the code together with a hash of every module; nothing here is a clock.
+    ``sources`` are the files or tables read, ``composed`` the reports that were put together. The project's name
+    and version stand for the code together with a hash of every module; nothing here is a clock.
     """
     parameters = "; ".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in plan.parameters())
     notebook = project() / "notebooks" / f"{plan.notebook}.ipynb"
-    files = [(str(path.relative_to(project())), _sha256(path)) for path in plan.files()]
+    files = [(name, _sha256(plan.path(name))) for name in plan.files()]
     inputs = [(f"{s.table}: {s.name}", f"{s.sha256[:16] or 'a table'} · {s.rows:,} rows") for s in sources]
     code = code_sha256()
     parts = [plan.notebook, as_of.isoformat(), parameters, definitions.sha256, code, _notebook_sha256(notebook)]
@@ -58,7 +59,6 @@ def provenance(
     parts += [f"{s.table}|{s.name}|{s.sha256}|{s.rows}" for s in sources] + [f"{n}|{h}" for n, h in files]
     run_id = f"{as_of:%Y%m%d}-{hashlib.sha256(chr(10).join(parts).encode()).hexdigest()[:8]}"
     pairs = [
-        ("Run id", run_id),
         ("Data as of", as_of.isoformat()),
         ("Code", f"smarketing {version('smarketing')}, {code[:16]}{_commit()}"),
         ("Notebook", f"{plan.notebook}, {_notebook_sha256(notebook)[:16]}"),

@@ -30,6 +30,7 @@ from smarketing.measures.results import Check, Finding, KeyFigure
 from smarketing.report.exporter import Exported, export
 from smarketing.report.faults import NotFitToPublish
 from smarketing.report.index_page import IndexRow, index_page
+from smarketing.report.layout import blocks_of
 from smarketing.report.workbook import workbook
 from smarketing.run.ledger import Ledger, Recorded
 from smarketing.run.plans import Plan, PlanError, project, read_plan
@@ -204,7 +205,8 @@ def _execute(plan: Plan, params: Path, reports: Path, output: Path, root: Path) 
     values = yaml.safe_load(params.read_text(encoding="utf-8")) or {}
     values = {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
     if "reports" in type(plan).model_fields:
-        values["reports"] = str(reports)
+        # Relative where it can be: the page prints it, and an absolute path would differ from machine to machine.
+        values["reports"] = str(reports.relative_to(root) if reports.is_relative_to(root) else reports)
     papermill.execute_notebook(
         root / "notebooks" / f"{plan.notebook}.ipynb",
         output,
@@ -223,13 +225,13 @@ def _execute(plan: Plan, params: Path, reports: Path, output: Path, root: Path) 
 def _recorded(plan: Plan, executed: nbformat.NotebookNode, exported: Exported) -> Recorded:
     """Gather what the ledger keeps from what the notebook showed."""
     payload = exported.payload
-    facts = dict(_provenance(executed))
+    facts = dict(_payload(executed, "provenance")["pairs"])
     definitions = plan.agreed()
     return Recorded(
         notebook=plan.notebook,
         case=plan.case,
         as_of=date.fromisoformat(facts["Data as of"]),
-        run_id=facts["Run id"],
+        run_id=_payload(executed, "title block")["run_id"],
         title=payload["title"],
         headline=payload["headline"],
         definitions_version=definitions.version,
@@ -242,13 +244,13 @@ def _recorded(plan: Plan, executed: nbformat.NotebookNode, exported: Exported) -
     )
 
 
-def _provenance(executed: nbformat.NotebookNode) -> Iterator[tuple[str, str]]:
-    from smarketing.report.layout import blocks_of
-
+def _payload(executed: nbformat.NotebookNode, kind: str) -> dict[str, Any]:
+    """Return what the notebook's block of a kind carries; a notebook without one cannot be published."""
     for cell in executed.cells:
         for block in blocks_of(cell):
-            if block.kind == "provenance":
-                yield from ((str(name), str(value)) for name, value in block.payload["pairs"])
+            if block.kind == kind:
+                return dict(block.payload)
+    raise NotFitToPublish([f"the notebook shows no {kind}; display blocks.{kind.replace(' ', '_')}(...)"])
 
 
 def _write(folder: Path, exported: Exported, recorded: Recorded) -> None:
