@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from smarketing.company.inputs import check_inputs, open_company, project_folder
 from smarketing.company.tables import SCHEMAS, Company, CompanyError
 
@@ -342,6 +343,39 @@ def test_malformed_files_are_answered_with_rows_and_remedy(
     project.deals(text.lstrip("\n"), columns)
     expected = [f"co.yml, {line}" if line.startswith("table ") else line for line in message.split("\n")]
     assert "\n".join(project.faults()).split("\n") == expected
+
+
+def test_typed_columns_have_nulls_too_and_must_be_what_they_fill(project: Project) -> None:
+    table = pa.table({"id": ["1", "2"], "day": [datetime(2024, 1, 1)] * 2, "size": [0.0, 2.5], "tags": [["a"], ["b"]]})
+    pq.write_table(table, project.folder / "leads.parquet")
+    columns = "columns: {lead_id: id, created_at: day}, attributes: {size: {column: size, type: float64, nulls: '0'}}"
+    project.say(f"  leads: {{file: leads.parquet, {columns}}}\n")
+    assert project.rows("leads", "size") == [(None,), (2.5,)]
+    project.say("  leads: {file: leads.parquet, columns: {lead_id: id, created_at: size}}\n")
+    assert project.fault() == (
+        "co.yml, table `leads`, leads.parquet, columns.created_at: a column of type float64 is not a time"
+    )
+    project.say(f"  leads: {{file: leads.parquet, {columns.replace('column: size', 'column: tags')}}}\n")
+    assert project.fault() == (
+        "co.yml, table `leads`, leads.parquet, columns.size: a column of type array<string> is not a number"
+    )
+
+
+def test_an_optional_source_without_rows_is_noted_and_not_mapped(project: Project) -> None:
+    project.file("spend.csv", "campaign_id,at,amount\n1,2024-01-01,\n")
+    project.file("owners.csv", "owner_id\n")
+    project.file("leads.csv", LEADS)
+    project.say(
+        "  leads: {file: leads.csv, columns: {lead_id: id, created_at: day}}\n"
+        "  spend: {file: spend.csv, optional: true, drop_without: {amount: no cost}}\n"
+        "  owners: {file: owners.csv, optional: true}\n"
+    )
+    company = open_company(project.inputs)
+    assert set(company.tables) == {"leads"}
+    assert company.notes == (
+        "spend: 1 row of spend.csv without `amount` left out: no cost",
+        "owners: owners.csv has no rows",
+    )
 
 
 def test_all_faults_are_reported_at_once(project: Project) -> None:

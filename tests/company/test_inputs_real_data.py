@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from smarketing.company.inputs import check_inputs, open_company
 from smarketing.company.tables import Company, Source
 
@@ -92,10 +93,14 @@ def test_crm_traps_are_met_by_the_mapping(crm: Company) -> None:
 
 def test_crm_accounts_are_in_plain_dollars_and_spelt_right(crm: Company) -> None:
     accounts = {row["account_id"]: row for row in rows(crm, "accounts")}
-    assert len(accounts) == 85
-    assert "technolgy" not in {row["industry"] for row in accounts.values()}
-    assert accounts["Acme Corporation"]["annual_revenue"] == pytest.approx(1_100_040_000)
-    assert accounts["Acme Corporation"]["year_established"] == 1996
+    theirs = cells("crm_opportunities", "accounts.csv")
+    assert len(accounts) == len(theirs) == 85
+    for row in theirs:
+        ours = accounts[row["account"]]
+        assert ours["annual_revenue"] == pytest.approx(float(row["revenue"]) * 1e6)
+        assert ours["year_established"] == int(row["year_established"])
+        assert ours["parent_id"] == (row["subsidiary_of"] or None)
+        assert ours["industry"] == row["sector"].replace("technolgy", "technology")
     owners = rows(crm, "owners")
     assert (len(owners), len({owner["region"] for owner in owners})) == (35, 3)
     (observed,) = crm.observed_from

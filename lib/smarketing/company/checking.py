@@ -85,7 +85,10 @@ def check_source(mapped: Mapped) -> tuple[Checked | None, list[str]]:
         return None, faults
     notes = [*mapped.notes, *_left_out(mapped, drops, found)]
     recorded = frozenset(column for column in columns if found[f"filled {column}"])
-    table = (wide if kept is None else wide.filter(kept)).select(*schema.columns, *mapped.attributes)
+    rows = wide if kept is None else wide.filter(kept)
+    if mapped.raw.is_text:
+        rows = rows.order_by(FILE, ROW)  # a join loses the order of the file, and with it the same bytes each time
+    table = rows.select(*schema.columns, *mapped.attributes)
     return Checked(mapped, table, found["rows"], recorded, tuple(notes)), []
 
 

@@ -185,7 +185,9 @@ def _sources(
                 else:
                     notes.append(f"{name}: {raw.name} has no rows")
                 continue
-            for mapped in map_source(name, source, inputs, reader):
+            with engine_errors(f"table `{name}`, {raw.name} cannot be mapped"):
+                parts = map_source(name, source, inputs, reader)
+            for mapped in parts:
                 one, wrong = check_source(mapped)
                 faults += wrong
                 passed += [one] if one is not None else []
@@ -193,7 +195,10 @@ def _sources(
             text = str(error)
             faults.append(text if text.startswith("table ") else f"table `{name}`: {text}")
     if passed and not any(one.rows for one in passed):
-        faults.append(f"table `{name}`, {_names(passed)}: no row is left after `where` and `drop_without`")
+        if not all(source.optional for source in given):
+            faults.append(f"table `{name}`, {_names(passed)}: no row is left after `where` and `drop_without`")
+        notes += [note for one in passed for note in one.notes]
+        return []
     return passed
 
 

@@ -84,6 +84,9 @@ class _Mapper:
         if column.type().is_string():
             for text in dict.fromkeys((*self.inputs.nulls, *self.source.nulls, *nulls)):
                 column = column.nullif(text)
+        elif column.type().is_numeric():
+            for number in (text for text in nulls if text.lstrip("-").replace(".", "", 1).isdigit()):
+                column = column.nullif(float(number))
         return column
 
     def read(self, cell: Any, column: Column, kind: Kind, what: str) -> Any:
