@@ -2,8 +2,10 @@
 
 A journey is a row: ``subject_id``, ``cluster`` (its account, or itself where it has none), ``reached_<stage>`` for
 every stage of the funnel (NULL where it was not reached by the as-of date), ``exit`` and ``exit_at`` (how and when it
-left without winning). A stage that was skipped counts as reached when the next one was. Nothing after the first exit
-counts, unless the definitions make each pass of a recycled lead a journey of its own.
+left without winning). A stage that was skipped counts as reached when the next one was. Nothing after the day of the
+first exit counts, unless the definitions make each pass of a recycled lead a journey of its own; on that day itself
+everything does, because CRMs write the time of some fields and only the date of others. A journey begins when the
+lead, or the deal, was created, whatever else is dated before.
 """
 
 from __future__ import annotations
@@ -44,8 +46,8 @@ class Durations:
 
     Columns: ``cluster``, ``started`` (day), ``first_age`` and ``last_age`` (whole days, both included: R's
     ``Surv(first_age - 1, last_age, ...)``), ``exit`` (``to_stage``, another exit, or NULL while still open), and the
-    columns of the subject. Journeys with an exit before their start are not in it. ``kinds`` are all exits that could
-    happen. ``observed_from`` is the truncation in force.
+    columns of the subject. Journeys whose end is dated before their start are not in it. ``kinds`` are all exits that
+    could happen. ``observed_from`` is the truncation in force.
     """
 
     table: ir.Table
@@ -96,17 +98,15 @@ def lead_journeys(company: Company, definitions: Definitions, scope: Scope, as_o
     )
     rows = leads.left_join(pivot, leads.subject_id == pivot.journey).drop("journey")
     first = stages.funnel[0].stage
-    entered = rows[f"at_{first}"]
+    # The creation of a lead is its entry into the first stage, whatever the log says of it.
     began = rows.created_at
     if each_spell:
-        later = ibis.least(*[rows[f"at_{name}"].fill_null(_far()) for name in stages.names])
-        began = (rows.spell.fill_null(1) == 1).ifelse(began, later)
-        entered = (rows.spell.fill_null(1) == 1).ifelse(entered, began)
-    # The creation of a lead is its entry into the first stage, whether or not the log repeats it.
-    rows = rows.mutate(**{f"at_{first}": ibis.least(began, entered.fill_null(_far()))})
+        again = _earliest(rows[f"at_{name}"].fill_null(_far()) for name in stages.names)
+        began = (rows.spell.fill_null(1) == 1).ifelse(began, again)
+    rows = rows.mutate(**{f"at_{first}": began})
     if each_spell:
         rows = rows.mutate(subject_id=rows.subject_id + "#" + rows.spell.fill_null(1).cast("string"))
-    return _journeys(rows, "lead", stages, company, as_of)
+    return _journeys(rows, "lead", first, stages, company, as_of)
 
 
 def deal_journeys(company: Company, definitions: Definitions, scope: Scope, as_of: date) -> Journeys:
@@ -132,7 +132,7 @@ def deal_journeys(company: Company, definitions: Definitions, scope: Scope, as_o
     else:
         rows = rows.mutate(**{f"at_{name}": ibis.null("timestamp") for name in between})
     rows = rows.mutate(**{f"at_{s.stage}": rows[f"at_{first.stage}"] for s in stages.funnel if s.subject == "lead"})
-    return _journeys(rows, "opportunity", stages, company, as_of)
+    return _journeys(rows, "opportunity", first.stage, stages, company, as_of)
 
 
 def durations(journeys: Journeys, stage: str, to_stage: str) -> Durations:
@@ -219,18 +219,24 @@ def _lead_log(company: Company, stages: Stages) -> ir.Table:
     return ibis.union(*same) if len(same) > 1 else same[0]
 
 
-def _journeys(rows: ir.Table, subject: Subject, stages: Stages, company: Company, as_of: date) -> Journeys:
-    """Turn first times in each stage (``at_<stage>``) into when each was reached before the first exit."""
+def _journeys(
+    rows: ir.Table, subject: Subject, entry: str, stages: Stages, company: Company, as_of: date
+) -> Journeys:
+    """Turn first times in each stage (``at_<stage>``) into when each was reached by the day of the first exit.
+
+    Every row is in the stage ``entry`` from its creation on, and in the stages before it.
+    """
     at = {name: rows[f"at_{name}"].fill_null(_far()) for name in stages.names}
     exits = [e.stage for e in stages.exits]
     left = _earliest(at[name] for name in exits) if exits else _far()
-    end = ibis.least(left, at[stages.win.stage])
+    day_after = left.truncate("D") + ibis.interval(days=1)
     reached, names = {}, [stage.stage for stage in stages.funnel]
     for position, name in enumerate(names):
         when = _earliest(at[later] for later in names[position:])
-        reached[f"reached_{name}"] = (when <= end).ifelse(when, ibis.null("timestamp")).nullif(_far())
-    won_first = at[stages.win.stage] <= left
-    exit_at = won_first.ifelse(ibis.null("timestamp"), left).nullif(_far())
+        inside = (when < day_after).ifelse(when, ibis.null("timestamp")).nullif(_far())
+        reached[f"reached_{name}"] = at[entry] if position <= names.index(entry) else inside
+    won = reached[f"reached_{stages.win.stage}"]
+    exit_at = won.isnull().ifelse(left, ibis.null("timestamp")).nullif(_far())
     kind = ibis.cases(*((at[name] == left, name) for name in exits), else_=None) if exits else ibis.null("string")
     own = ibis.literal("own:") + rows.subject_id
     cluster = ibis.coalesce(rows.account_id, own)
