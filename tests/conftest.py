@@ -1,26 +1,15 @@
-"""What many tests share: engines, small companies on them, and where the public data sets are."""
+"""What many tests share: engines, and where the public data sets are (companies: `small_companies`)."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import ibis
-import pandas as pd
-import pyarrow as pa
 import pytest
 
-from smarketing.company.tables import SCHEMAS, Company, ObservedFrom
-
 ROOT = Path(__file__).parent.parent
-ARROW = {
-    "string": pa.string(),
-    "int64": pa.int64(),
-    "float64": pa.float64(),
-    "boolean": pa.bool_(),
-    "timestamp": pa.timestamp("us"),
-}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -70,33 +59,14 @@ def engine(request: pytest.FixtureRequest) -> ibis.BaseBackend:
     return ibis.duckdb.connect() if request.param == "duckdb" else request.getfixturevalue("postgres")
 
 
-def company_of(
-    backend: ibis.BaseBackend,
-    frames: Mapping[str, pd.DataFrame],
-    *,
-    observed_from: tuple[ObservedFrom, ...] = (),
-    currency: str = "USD",
-) -> Company:
-    """Open data frames as a company on an engine; columns beyond the schema stay, missing ones are NULL."""
-    tables, recorded = {}, {}
-    for name, frame in frames.items():
-        kinds = dict(SCHEMAS[name].columns)
-        columns = {}
-        for column, kind in kinds.items():
-            values = frame[column] if column in frame else pd.Series([None] * len(frame))
-            columns[column] = pa.array(
-                [None if v is None or v != v or v is pd.NaT else v for v in values], type=ARROW[kind]
-            )
-        for column in frame.columns.difference(list(kinds)):
-            columns[column] = pa.array(frame[column])
-        tables[name] = backend.create_table(name, pa.table(columns))
-        recorded[name] = frozenset(frame.columns)
-    return Company("Test company", backend, tables, recorded, currency=currency, observed_from=observed_from)
+@pytest.fixture(scope="session")
+def public_data() -> Callable[[str, str], Path]:
+    """Give the folder of a public data set, or skip with what is missing."""
 
+    def folder_of(name: str, folder: str) -> Path:
+        found = Path(os.environ.get(f"SMARKETING_{name.upper()}_DATA", ROOT.parent / "shared" / "data" / folder))
+        if not found.is_dir():
+            pytest.skip(f"the public data set {name} is not here: set SMARKETING_{name.upper()}_DATA to its folder")
+        return found
 
-def public_data(name: str, folder: str) -> Path:
-    """Return the folder of a public data set, or skip with what is missing."""
-    found = Path(os.environ.get(f"SMARKETING_{name.upper()}_DATA", ROOT.parent / "shared" / "data" / folder))
-    if not found.is_dir():
-        pytest.skip(f"the public data set {name} is not here: set SMARKETING_{name.upper()}_DATA to its folder")
-    return found
+    return folder_of
