@@ -35,7 +35,8 @@ def test_ten_million_events_open_in_seconds_and_under_a_gigabyte(tmp_path: Path)
         )
     inputs = tmp_path / "co.yml"
     inputs.write_text(
-        "name: Co\ndata: {folder: .}\ntables: {leads: {file: leads.parquet}, stage_events: {file: stage_events.parquet}}\n"
+        "name: Co\ndata: {folder: .}\n"
+        "tables: {leads: {file: leads.parquet}, stage_events: {file: stage_events.parquet}}\n"
     )
     done = subprocess.run([sys.executable, "-c", OPEN, str(inputs)], capture_output=True, text=True, check=True)
     rows, seconds, megabytes = (float(part) for part in done.stdout.split())

@@ -27,7 +27,9 @@ address, with its password, stands in that environment variable and nowhere else
 
 Blank cells of a CSV file are NULL; the text ``unknown`` is a value like any other. A header is found by its exact name
 first, then in any letter case, then by its snake-case form, so that a mapping of ``LeadSource`` also reads a warehouse
-copy's ``lead_source``. Rules may name a column by its header or by that snake-case form (``is_closed_won``).
+copy's ``lead_source``. Rules may name a column by its header or by that snake-case form (``is_closed_won``); a cell of
+a CSV file is text to them, so a ``where`` that needs times or numbers names the canonical column, as it is mapped:
+``ours.created_at >= '2023-01-01'``.
 """
 
 from __future__ import annotations

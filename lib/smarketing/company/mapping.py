@@ -6,6 +6,7 @@ be read, so that one aggregate query checks the whole table (`checking`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -94,14 +95,20 @@ class _Mapper:
         embedded, utc, zone = self.reader.backend.name == "duckdb", self.source.utc, self.inputs.time_zone
         return read_cell(cell, column, kind, utc=utc, zone=zone, embedded=embedded, what=what)
 
-    def condition(self, rule: Rule, what: str) -> ir.BooleanValue:
-        """Compile a rule over their columns, by header or by its snake-case form."""
+    def condition(self, rule: Rule, what: str, ours: Mapping[str, Any] | None = None) -> ir.BooleanValue:
+        """Compile a rule over their columns, by header or by its snake-case form, and over ``ours``."""
         columns = {snake(header): self.cell(header) for header in reversed(self.raw.headers)}
-        columns |= {header: self.cell(header) for header in self.raw.headers}
+        columns |= {header: self.cell(header) for header in self.raw.headers} | dict(ours or {})
         try:
             return compile_condition(rule, columns)
         except RuleError as error:
-            raise CompanyError(f"{self.place}, {what}: {error}") from None
+            text = (
+                self.raw.is_text
+                and what == "where"
+                and re.match("a (text|number|time) (is compared|has no)", str(error))
+            )
+            hint = " Cells of a CSV file are text: name the canonical column, as in `ours.created_at`." if text else ""
+            raise CompanyError(f"{self.place}, {what}: {error}{hint}") from None
 
     def look_up(self, canonical: str, column: Column, header: str) -> bool:
         """Join what another file or table holds for this cell, as column ``FOUND + canonical``.
@@ -190,7 +197,8 @@ def _map(name: str, source: TableSource, inputs: Inputs, reader: Reader, raw: Ra
     if gone:
         mapper.table = mapper.table.filter(~yes_or_no(mapper.cell(gone)).fill_null(False))
     if source.where is not None:
-        mapper.table = mapper.table.filter(mapper.condition(source.where, "where"))
+        ours = _named_in(source.where, mapper, columns)
+        mapper.table = mapper.table.filter(mapper.condition(source.where, "where", ours))
     chosen, notes = _attributes(mapper, schema.columns, columns)
     wanted = {canonical: (column, schema.columns[canonical]) for canonical, column in columns.items()}
     wanted |= {attribute: (column, column.type or "string") for attribute, column in chosen.items()}
@@ -221,6 +229,17 @@ def _map(name: str, source: TableSource, inputs: Inputs, reader: Reader, raw: Ra
     read_from = {canonical: header or "no column of theirs" for canonical, header in headers.items()}
     formats = {canonical: wanted[canonical][0].format for canonical in headers}
     return Mapped(name, source, raw, wide, tuple(mapped), tuple(kept), read_from, formats, raw.notes + notes)
+
+
+def _named_in(rule: Rule, mapper: _Mapper, columns: Mapping[str, Column]) -> dict[str, Any]:
+    """Return the canonical columns that a rule names as ``ours.<column>``: theirs are text in a CSV file."""
+    named: dict[str, Any] = {}
+    for canonical, column in columns.items():
+        if f"ours.{canonical}" in rule.names and column.lookup is None:
+            header = mapper.header(column.column, optional=False, what=canonical) if column.column else None
+            kind = SCHEMAS[mapper.name].columns[canonical]
+            named[f"ours.{canonical}"] = _value(mapper, canonical, column, kind, header)[0]
+    return named
 
 
 def _first_part(cell: Any, split: str) -> Any:
