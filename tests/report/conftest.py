@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import report_samples as samples
+
 from smarketing.report.exporter import Exported, export
 from smarketing.report.index_page import IndexRow, index_page
 

@@ -6,6 +6,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 from nbformat import NotebookNode, v4
+
 from smarketing.measures.results import Check, Finding, KeyFigure
 from smarketing.report import blocks, charts, formats
 from smarketing.report.blocks import Block

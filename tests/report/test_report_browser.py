@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import report_samples as samples
 
-NAMES = ("full", "mirrored", "thin", "hostile", "index")
+NAMES = ("full", "thin", "hostile", "index")
 RUN_AXE = """async () => {
   document.querySelectorAll('details').forEach(d => d.open = true);
   const result = await axe.run(document, {resultTypes: ['violations']});
@@ -133,7 +133,7 @@ def test_the_theme_switch_works_without_javascript(pages: dict[str, Path], brows
     context.close()
 
 
-@pytest.mark.parametrize("name", ["full", "mirrored", "thin", "index"])
+@pytest.mark.parametrize("name", ["full", "thin", "index"])
 def test_nothing_shifts_and_nothing_runs(pages: dict[str, Path], opened: Callable[..., Any], name: str) -> None:
     page = opened(pages[name], width=390)
     shift = page.evaluate(

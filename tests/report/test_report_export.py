@@ -20,6 +20,7 @@ import pandas as pd
 import pytest
 import report_samples as samples
 from nbformat import NotebookNode, v4
+
 from smarketing.measures.results import Check, Finding, KeyFigure
 from smarketing.report import blocks
 from smarketing.report.cells import Table, to_csv
@@ -243,16 +244,16 @@ def test_two_runs_give_the_same_bytes() -> None:
         "e = export(s.pipeline_notebook(), kicker='x', blocks=s.runner_blocks()); "
         "print(hashlib.sha256(e.html.encode()).hexdigest(), hashlib.sha256(workbook(e.tables)).hexdigest())"
     )
-    runs = [
-        subprocess.run(
+    started = [
+        subprocess.Popen(
             [sys.executable, "-c", code],
-            capture_output=True,
+            stdout=subprocess.PIPE,
             text=True,
-            check=True,
             env={"PYTHONPATH": str(Path(__file__).parent), "PYTHONHASHSEED": seed, "PATH": "/usr/bin:/bin"},
-        ).stdout
+        )
         for seed in ("1", "2")
     ]
+    runs = [process.communicate()[0] for process in started]
     assert runs[0] == runs[1]
     assert re.fullmatch(r"[0-9a-f]{64} [0-9a-f]{64}\n", runs[0])
 

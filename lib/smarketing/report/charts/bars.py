@@ -93,7 +93,7 @@ def paint(rows: pd.DataFrame, sheet: Sheet, *, unit: str, currency: str) -> Figu
     room = min(room, sheet.width * 0.55)
     span = sheet.width - left - room
     values = pd.concat([rows["value"], rows["prior"]]) if "prior" in rows.columns else rows["value"]
-    top_value = float(values.max()) if values.notna().any() and values.max() > 0 else 1.0
+    top_value = float(values.max()) if values.notna().any() and values.max() > 1e-9 else 1.0
     least = min(float(values.min()), 0.0) if values.notna().any() else 0.0
     axes = canvas.frame(figure, left=left, top=3, width=span, height=row_height * len(rows))
     emphasis = flags(rows, "emphasis")

@@ -10,13 +10,14 @@ import html
 import io
 import re
 import warnings
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
@@ -84,21 +85,30 @@ def write(
     return figure.text(
         x / full_width,
         1 - y / full_height,
-        text,
+        # One line, without control characters: those are not allowed in a page.
+        "".join(letter for letter in " ".join(text.split()) if letter.isprintable()),
         ha=align,
         va="center_baseline",
         color=palette.LIGHT[colour],
-        fontproperties=FontProperties(family=fonts.FAMILY, weight=weight, size=size),
+        fontproperties=_font(weight, size),
     )
 
 
 @cache
 def text_width(text: str, weight: int = 400, size: float = TEXT) -> float:
     """Return how many pixels wide ``text`` is."""
-    figure = blank(NARROW, 10)
     with _style():
-        drawn = write(figure, text, x=0, y=0, weight=weight, size=size)
-        return float(drawn.get_window_extent().width)
+        return float(_ruler().get_text_width_height_descent(text, _font(weight, size), ismath=False)[0])
+
+
+@cache
+def _ruler() -> RendererAgg:
+    return RendererAgg(10, 10, 72)
+
+
+@cache
+def _font(weight: int, size: float) -> FontProperties:
+    return FontProperties(family=fonts.FAMILY, weight=weight, size=size)
 
 
 def shorten(text: str, width: float, weight: int = 400) -> str:
@@ -106,10 +116,8 @@ def shorten(text: str, width: float, weight: int = 400) -> str:
     text = " ".join(text.split())
     if text_width(text, weight) <= width:
         return text
-    kept = text
-    while len(kept) > 1 and text_width(kept.rstrip() + "…", weight) > width:
-        kept = kept[:-1]
-    return kept.rstrip() + "…"
+    fits = bisect_right(range(len(text)), width, key=lambda end: text_width(text[:end].rstrip() + "…", weight))
+    return text[: max(fits - 1, 1)].rstrip() + "…"
 
 
 def wrapped(text: str, width: float, *, lines: int = 2, weight: int = 400) -> list[str]:
@@ -158,7 +166,7 @@ class _style:  # noqa: N801
         self._quiet = warnings.catch_warnings()
         self._quiet.__enter__()
         # A lead source in Japanese: the browser has the letters even if the files to measure with do not.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        warnings.filterwarnings("ignore", message="(?s)Glyph .* missing from font")
 
     def __exit__(self, *error: object) -> None:
         self._quiet.__exit__(*error)  # type: ignore[arg-type]

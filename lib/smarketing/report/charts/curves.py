@@ -88,7 +88,7 @@ def paint(
     ends = {name: float(lines.loc[lines["line"] == name, "share"].iloc[-1]) for name in names}
     texts = {name: f"{formats.share(ends[name])} {name}" for name in names}
     right = min(max(canvas.text_width(text, 600) for text in texts.values()) + 34, sheet.width * 0.42)
-    height, top = (230.0 if sheet.narrow else 260.0), 22.0
+    height, top = (230.0 if sheet.narrow else 260.0), 30.0
     values = [
         float(value) for value in pd.concat([lines["share"], *([lines["upper"]] if "upper" in lines else [])]).dropna()
     ]
@@ -119,7 +119,7 @@ def paint(
         said = canvas.shorten(horizon_label or formats.days(horizon), sheet.width - left)
         half = canvas.text_width(said) / 2
         middle = min(max(left + span * horizon / oldest, half), sheet.width - half - 1)
-        canvas.write(figure, said, x=middle, y=top - 11, align="center", colour="muted")
+        canvas.write(figure, said, x=middle, y=top - 20, align="center", colour="muted")
     if target is not None:
         axes.axhline(target, color=palette.LIGHT["orange"], linewidth=2, clip_on=False)
         canvas.write(figure, f"Target {formats.share(target)}", x=left + 4, y=top + height - target * scale - 9)

@@ -181,7 +181,7 @@ def _scale(rows: pd.DataFrame, unit: str, reference: float | None, *, narrow: bo
         high = min(high, 1.0)
     elif low > 0 and low < 0.6 * high:
         low = 0.0
-    if high <= low:
+    if high - low < 1e-9:
         low, high = min(low, 0.0), max(high, 0.0) if max(high, 0.0) > min(low, 0.0) else low + 1.0
     marks = scales.ticks(low, high, count=4 if narrow else 6)
     if unit == "share":

@@ -9,10 +9,13 @@ from matplotlib.ticker import MaxNLocator
 
 from smarketing.report import formats
 
+# Below this a span is a rounding error, and no tick could be told from the next.
+_LEAST = 1e-9
+
 
 def ticks(low: float, high: float, *, count: int = 4, whole: bool = False) -> list[float]:
     """Return round values that enclose ``low`` to ``high``, at most ``count`` steps; ``whole`` for counts."""
-    if high <= low:
+    if high - low < _LEAST:
         high = low + 1.0
     values = MaxNLocator(nbins=count, steps=[1, 2, 2.5, 5, 10], integer=whole).tick_values(low, high)
     # tick_values overshoots by a step on either side where the end is a tick itself.
@@ -27,7 +30,7 @@ def ticks(low: float, high: float, *, count: int = 4, whole: bool = False) -> li
 def zero_based(values: Sequence[float], unit: str, *, count: int = 3) -> list[float]:
     """Return ticks from zero (or below it for negative values) past the largest value; shares stop at 100 %."""
     low, high = min([0.0, *values]), max([0.0, *values])
-    if high == low:
+    if high - low < _LEAST:
         high = 1.0 if unit != "share" else 0.1
     if unit == "share" and 0.8 < high <= 1.0 and low == 0.0:
         return [0.0, 0.25, 0.5, 0.75, 1.0] if count > 3 else [0.0, 0.5, 1.0]
