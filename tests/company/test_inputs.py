@@ -240,3 +240,27 @@ def test_a_byte_order_mark_and_newlines_in_cells_are_no_harm(project: Project) -
     (project.folder / "leads.csv").write_bytes(b'\xef\xbb\xbfid,day,source\r\n"1",2024-01-01,"a\r\nb"\r\n2,,c\r\n')
     project.say(f"  leads: {{file: leads.csv, {COLUMNS}, drop_without: {{created_at: blank}}}}\n")
     assert [row[0] for row in project.rows("leads", "lead_id")] == ["1"]
+
+
+def test_of_two_exports_the_later_file_wins_a_tie(project: Project) -> None:
+    project.file("leads-1.csv", "id,day,seen,source\n1,2024-01-01,5,old\n2,2024-01-01,9,newest\n")
+    project.file("leads-2.csv", "id,day,seen,source\n1,2024-01-01,5,new\n2,2024-01-01,,never seen\n")
+    project.say(f"  leads: {{file: 'leads-*.csv', {COLUMNS}, latest_by: seen}}\n")
+    assert sorted(project.rows("leads", "lead_id", "source")) == [("1", "new"), ("2", "newest")]
+
+
+def test_a_lookup_reads_the_other_file_as_the_first_and_takes_the_first_by_order(project: Project) -> None:
+    (project.folder / "leads.csv").write_bytes(
+        "id;day;firm\n1;2024-01-01;caf\xe9 \n2;2024-01-01;bar\n".encode("cp1252")
+    )
+    firms = "no;name;since\n11;caf\xe9;2024\n12;caf\xe9 ;2020\n13;;2019\n"
+    (project.folder / "firms.csv").write_bytes(firms.encode("cp1252"))
+    lookup = "{file: firms.csv, key: name, value: no, order_by: since}"
+    columns = f"columns: {{lead_id: id, created_at: day, account_id: {{column: firm, lookup: {lookup}}}}}"
+    project.say(f"  leads: {{file: leads.csv, encoding: cp1252, delimiter: ';', {columns}}}\n")
+    assert project.rows("leads", "lead_id", "account_id") == [("1", "12"), ("2", None)]
+    project.say(f"  leads: {{file: leads.csv, encoding: cp1252, {columns.replace('key: name', 'key: nam')}}}\n")
+    assert project.fault() == (
+        "co.yml, table `leads`, leads.csv, columns.account_id.lookup: there is no column `nam` for `key`. "
+        "Did you mean `name`?"
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from input_project import COLUMNS, DEAL_COLUMNS, DEALS, LEADS, Project
 
 from smarketing.company.inputs import check_inputs, open_company
@@ -265,3 +267,21 @@ def test_a_mapping_of_a_required_column_cannot_be_optional(project: Project) -> 
     assert project.fault() == (
         "co.yml, table `leads`, leads.csv: `created_at` is required and cannot be optional; map it"
     )
+
+
+@given(
+    cells=st.lists(
+        st.lists(st.text(alphabet="id day,;\"'\n\r0129-:TZ.é\x00|", max_size=12), min_size=1, max_size=4),
+        min_size=1,
+        max_size=5,
+    )
+)
+@settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_text_is_opened_or_answered(tmp_path: Path, cells: list[list[str]]) -> None:
+    project = Project(tmp_path)
+    text = "\n".join(["id,day,source", *(",".join(row) for row in cells)])
+    (project.folder / "leads.csv").write_text(text, encoding="utf-8", newline="")
+    project.say(f"  leads: {{file: leads.csv, {COLUMNS}, utc: true}}\n", "time_zone: Europe/Berlin\n")
+    assert all(fault.startswith("co.yml, table `leads`") for fault in project.faults())
+    (project.folder / "leads.csv").write_text(text.removeprefix("id,day,source\n"), encoding="utf-8", newline="")
+    assert all(fault.startswith("co.yml, table `leads`") for fault in project.faults())

@@ -102,12 +102,9 @@ class _Mapper:
         try:
             return compile_condition(rule, columns)
         except RuleError as error:
-            text = (
-                self.raw.is_text
-                and what == "where"
-                and re.match("a (text|number|time) (is compared|has no)", str(error))
-            )
-            hint = " Cells of a CSV file are text: name the canonical column, as in `ours.created_at`." if text else ""
+            hint = ""
+            if self.raw.is_text and what == "where" and re.match("a .* (is compared|has no order)", str(error)):
+                hint = " Cells of a CSV file are text: name the canonical column, as in `ours.created_at`."
             raise CompanyError(f"{self.place}, {what}: {error}{hint}") from None
 
     def look_up(self, canonical: str, column: Column, header: str) -> bool:
@@ -118,11 +115,11 @@ class _Mapper:
         """
         lookup, place = column.lookup, f"{self.place}, columns.{canonical}.lookup"
         assert lookup is not None, "called for columns with a lookup"
-        try:
-            other = self.reader.read(TableSource(file=lookup.file, table=lookup.table))
+        if column.optional and lookup.file is not None and not self.reader.has(lookup.file):
+            return False
+        try:  # a file beside this one was written by the same system: same encoding, delimiter and footer
+            other = self.reader.read(self.source.model_copy(update={"file": lookup.file, "table": lookup.table}))
         except CompanyError as error:
-            if column.optional:
-                return False
             raise CompanyError(f"{place}: {error}") from None
         cells: dict[str, Any] = {}
         for part in ("key", "value", "order_by"):
@@ -248,14 +245,15 @@ def _first_part(cell: Any, split: str) -> Any:
 
 
 def _latest(mapper: _Mapper, columns: Mapping[str, Column], latest_by: str) -> ir.Table:
-    """Keep, of rows with one key, the last by this column (files of a glob repeat a record that changed)."""
+    """Keep, of rows with one key, the last by this column, then by file and row (exports repeat a changed record)."""
     keys = SCHEMAS[mapper.name].key
     if not keys:
         raise CompanyError(f"{mapper.place}: latest_by needs a table with a key; `{mapper.name}` has none")
     order = mapper.header((latest_by,), optional=False, what="latest_by")
     headers = [mapper.header(columns[key].column, optional=False, what=key) for key in keys]
     table = mapper.table
-    last = ibis.row_number().over(group_by=[table[h] for h in headers], order_by=[table[order].desc(), table[ROW]])
+    order_by = [table[column].desc() for column in (order, FILE, ROW)]
+    last = ibis.row_number().over(group_by=[table[header] for header in headers], order_by=order_by)
     return table.mutate(__last=last).filter(ibis._["__last"] == 0).drop("__last")
 
 
