@@ -36,6 +36,7 @@ class WinRates:
     ends: pd.DataFrame
     cohort: Period
     horizon: int
+    precision: str
     observed_from: ObservedFrom | None
 
     def rate(self, name: str) -> pd.Series:
@@ -46,6 +47,7 @@ class WinRates:
 def win_rates(view: View) -> WinRates:
     """Measure win rates by count and by amount; `MissingTable` where no deals are mapped."""
     stages = view.definitions.stages
+    view.company.table("opportunities")
     first = stages.first_deal_stage
     if first is None:
         raise CompanyError("The definitions have no stage that deals enter. Add one with subject: opportunity.")
@@ -72,7 +74,7 @@ def win_rates(view: View) -> WinRates:
             for kind in (*steps.kinds, "open")
         ]
     )
-    return WinRates(pd.DataFrame(rows), ends, now, horizon, steps.observed_from)
+    return WinRates(pd.DataFrame(rows), ends, now, horizon, view.precision(first.stage), steps.observed_from)
 
 
 def without_amount(steps: Durations) -> str:

@@ -7,18 +7,17 @@ as long as they have been followed, and competing exits (lost, rejected, recycle
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from smarketing.company.definitions import Stage
 from smarketing.company.tables import ObservedFrom
 from smarketing.estimates.rates import difference
 from smarketing.measures.incidence import ALL, Share, TimeTo, outcomes, shares, times
 from smarketing.measures.journeys import Durations
-from smarketing.measures.periods import Period, day
-from smarketing.measures.scope import breakdown
-from smarketing.measures.view import View, has_step
+from smarketing.measures.periods import Period
+from smarketing.measures.results import KeyFigure, or_nan
+from smarketing.measures.view import View
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,11 @@ class Funnel:
     cohort: Period
     horizon: int
     n: int
+    complete: bool
     clusters: int
     counted: str
+    of_deals: bool
+    precision: str
     naive: float
     independent_error: float | None
     observed_from: ObservedFrom | None
@@ -52,6 +54,47 @@ class Funnel:
     def won(self) -> pd.Series:
         """The row of the win among the exits."""
         return self.exits.iloc[0]
+
+    @property
+    def figures(self) -> tuple[KeyFigure, ...]:
+        """Conversion to the win and the days to it, as key figures for the ledger."""
+        if not len(self.exits) or not len(self.timing):
+            return ()
+        won, time = self.won, self.timing.iloc[-1]
+        shown, timed = not math.isnan(won["lower"]), not math.isnan(time["days_to_half"])
+        conversion = KeyFigure(
+            name="funnel_conversion",
+            label=f"{self.counted[:1].upper()}{self.counted[1:]} won within {self.horizon} days of entering",
+            unit="share",
+            value=float(won["share"]) if shown else None,
+            lower=float(won["lower"]) if shown else None,
+            upper=float(won["upper"]) if shown else None,
+            interval=self.precision,
+            n=self.n,
+            n_label=self.counted,
+            period=f"entered {self.cohort.label}",
+            higher_is_better=True,
+            maturity="final" if self.complete else "provisional",
+            status="no target" if shown else "withheld",
+            reason=str(won["reason"]),
+            evidence="fig-funnel",
+        )
+        days = replace(
+            conversion,
+            name="days_to_win",
+            label=f"Days by which half of those won within {self.horizon} days are won",
+            unit="days",
+            value=float(time["days_to_half"]) if timed else None,
+            lower=float(time["lower"]) if timed else None,
+            upper=float(time["upper"]) if timed else None,
+            n=int(won["events"]),
+            n_label="won",
+            higher_is_better=False,
+            status="no target" if timed else "withheld",
+            reason=str(time["reason"]),
+            evidence="fig-time",
+        )
+        return (conversion, days)
 
     @property
     def weakest(self) -> pd.Series | None:
@@ -70,36 +113,10 @@ class Funnel:
         return real.loc[size.idxmax()]
 
 
-@dataclass(frozen=True)
-class Breakdown:
-    """Conversion to the win and time to it, by group.
-
-    ``rows``: ``group``, ``n``, ``won``, ``share``, ``lower``, ``upper``, ``reason``, ``days``, ``days_lower``,
-    ``days_upper``, ``days_reason``; largest share first, withheld last, and ``all`` as the first row. Groups smaller
-    than the smallest group shown are pooled as "Other".
-    """
-
-    by: str
-    rows: pd.DataFrame
-    horizon: int
-    counted: str
-    cohort: Period
-
-
-def first_stage(view: View) -> Stage:
-    """Return the funnel's first stage that the company's tables record."""
-    funnel = view.definitions.stages.funnel
-    found = next((stage for stage in funnel if not has_step(view, stage.stage)), None)
-    if found is None:
-        view.company.table("leads` or `opportunities")
-    assert found is not None
-    return found
-
-
 def funnel(view: View) -> Funnel:
     """Measure the funnel of everybody who entered in the cohort days to the as-of day."""
     stages = view.definitions.stages
-    first = first_stage(view)
+    first = view.first_stage
     names = [stage.stage for stage in stages.funnel]
     tail = names[names.index(first.stage) :]
     horizon, evidence = view.definitions.windows.funnel_days, view.definitions.evidence
@@ -109,7 +126,7 @@ def funnel(view: View) -> Funnel:
         label = stages.label(name)
         if name == first.stage:
             continue
-        steps = _entering(view, first.stage, name, now)
+        steps = view.entering(first.stage, name, now)
         whole = steps
         found = outcomes(steps)
         if not found:
@@ -126,7 +143,7 @@ def funnel(view: View) -> Funnel:
                 curves.append({"line": label, "stage": name, "age": age, "share": at})
         half = times(steps, name, horizon=horizon, evidence=evidence, found=found)[0]
         most = one.curves.time_to_share(name, 0.75, horizon) if half.value is not None else None
-        timing.append({"stage": name, "label": label, **_days(half), "days_to_most": _nan(most)})
+        timing.append({"stage": name, "label": label, **_days(half), "days_to_most": or_nan(most)})
     assert whole is not None
     ends = outcomes(whole)
     n = ends[ALL].n if ends else 0
@@ -148,9 +165,9 @@ def funnel(view: View) -> Funnel:
                 {
                     "exit": s.kind,
                     "label": stages.label(s.kind),
-                    "share": _nan(_point(ends, s)),
-                    "lower": _nan(s.lower),
-                    "upper": _nan(s.upper),
+                    "share": or_nan(_point(ends, s)),
+                    "lower": or_nan(s.lower),
+                    "upper": or_nan(s.upper),
                     "events": s.events,
                     "reason": s.reason,
                 }
@@ -162,71 +179,17 @@ def funnel(view: View) -> Funnel:
         timing=pd.DataFrame(
             timing, columns=["stage", "label", "days_to_half", "lower", "upper", "reason", "days_to_most"]
         ),
-        cohort=_kept_cohort(whole, now),
+        cohort=whole.covered(now),
         horizon=horizon,
         n=n,
+        complete=bool(ends) and not ends[ALL].counts.censored[ends[ALL].counts.age < horizon].any(),
         clusters=won.clusters if won else 0,
         counted=view.words(first.stage),
+        of_deals=first.subject == "opportunity",
+        precision=view.precision(first.stage),
         naive=won.events / n if won and n else math.nan,
         independent_error=won.independent_standard_error if won else None,
         observed_from=whole.observed_from,
-    )
-
-
-def convert_by(view: View, by: str, *, stage: str | None = None) -> Breakdown:
-    """Measure conversion to the win, and the time it takes, by a column of whoever enters ``stage``."""
-    start = view.definitions.stages.stage(stage) if stage else first_stage(view)
-    horizon, evidence = view.definitions.windows.funnel_days, view.definitions.evidence
-    win = view.definitions.stages.win.stage
-    now = view.cohort()
-    steps = _entering(view, start.stage, win, now)
-    grouped = Durations(
-        steps.table.mutate(group_of=breakdown(steps.table, by)), win, steps.kinds, steps.as_of, steps.observed_from
-    )
-    sizes = grouped.table.group_by("group_of").aggregate(n=lambda t: t.count()).execute()
-    small = sorted(sizes.loc[sizes["n"] < view.definitions.privacy.smallest_group, "group_of"])
-    if small:
-        pooled = grouped.table.group_of.isin(small).ifelse("Other", grouped.table.group_of)
-        grouped = Durations(grouped.table.mutate(group_of=pooled), win, steps.kinds, steps.as_of, steps.observed_from)
-    frames = []
-    for rows, column in ((grouped, None), (grouped, "group_of")):
-        found = outcomes(rows, by=column)
-        reached = shares(rows, horizons=[horizon], kinds=[win], evidence=evidence, by=column, found=found)
-        spent = times(rows, win, horizon=horizon, evidence=evidence, by=column, found=found)
-        for share, time in zip(reached, spent, strict=True):
-            frames.append(
-                {
-                    "group": view.shown(share.group, by),
-                    "n": share.n,
-                    "won": share.events,
-                    **_named(share, "share"),
-                    "days": _nan(time.value),
-                    "days_lower": _nan(time.lower),
-                    "days_upper": _nan(time.upper),
-                    "days_reason": time.reason,
-                }
-            )
-    columns = [
-        "group",
-        "n",
-        "won",
-        "share",
-        "share_lower",
-        "share_upper",
-        "reason",
-        "days",
-        "days_lower",
-        "days_upper",
-        "days_reason",
-    ]
-    table = pd.DataFrame(frames, columns=columns).rename(columns={"share_lower": "lower", "share_upper": "upper"})
-    order = table.iloc[1:].sort_values(["share", "n"], ascending=[False, False], na_position="last")
-    return Breakdown(
-        by,
-        pd.concat([table.iloc[:1], order], ignore_index=True),
-        horizon,
-        view.words(start.stage),
-        _kept_cohort(steps, now),
     )
 
 
@@ -240,7 +203,7 @@ def _step(view: View, stage: str, to_stage: str) -> dict[str, object]:
         next(
             iter(
                 shares(
-                    _entering(view, stage, to_stage, view.cohort(back)),
+                    view.entering(stage, to_stage, view.cohort(back)),
                     horizons=[horizon],
                     kinds=[to_stage],
                     evidence=evidence,
@@ -255,27 +218,15 @@ def _step(view: View, stage: str, to_stage: str) -> dict[str, object]:
         return row
     row |= {
         "step_n": now.n,
-        "step_rate": _nan(now.value),
-        "step_lower": _nan(now.lower),
-        "step_upper": _nan(now.upper),
+        "step_rate": or_nan(now.value),
+        "step_lower": or_nan(now.lower),
+        "step_upper": or_nan(now.upper),
         "step_reason": now.reason,
     }
     if before is not None and now.value is not None and before.value is not None:
         change = difference(now, before)  # type: ignore[arg-type]  # both are shown, so neither is None
         row |= {"step_change": change.value, "change_lower": change.lower, "change_upper": change.upper}
     return row
-
-
-def _entering(view: View, stage: str, to_stage: str, period: Period) -> Durations:
-    return view.step(stage, to_stage).starting(period.start, period.end)
-
-
-def _kept_cohort(steps: Durations, period: Period) -> Period:
-    """The days that the cohort really covers where earlier ones had to be left out."""
-    truncated = steps.observed_from
-    if truncated is None or truncated.treatment != "whole_cohorts" or truncated.start <= period.start:
-        return period
-    return Period(truncated.start, period.end, f"{day(truncated.start)} to {day(period.end)}")
 
 
 def _point(found: dict, share: Share) -> float | None:
@@ -286,21 +237,17 @@ def _point(found: dict, share: Share) -> float | None:
 
 def _named(share: Share, name: str) -> dict[str, object]:
     return {
-        name: _nan(share.value),
-        f"{name}_lower": _nan(share.lower),
-        f"{name}_upper": _nan(share.upper),
+        name: or_nan(share.value),
+        f"{name}_lower": or_nan(share.lower),
+        f"{name}_upper": or_nan(share.upper),
         "reason": share.reason,
     }
 
 
 def _days(time: TimeTo) -> dict[str, object]:
     return {
-        "days_to_half": _nan(time.value),
-        "lower": _nan(time.lower),
-        "upper": _nan(time.upper),
+        "days_to_half": or_nan(time.value),
+        "lower": or_nan(time.lower),
+        "upper": or_nan(time.upper),
         "reason": time.reason,
     }
-
-
-def _nan(value: float | None) -> float:
-    return math.nan if value is None else float(value)

@@ -20,6 +20,7 @@ import ibis.expr.types as ir
 from smarketing.company.definitions import Definitions, Stages
 from smarketing.company.tables import Company, CompanyError, ObservedFrom
 from smarketing.company.wrong_keys import nearest
+from smarketing.measures.periods import Period, day
 from smarketing.measures.scope import Scope, Subject, enrich, restrict
 
 FAR = datetime(9999, 12, 31)
@@ -55,6 +56,13 @@ class Durations:
     kinds: tuple[str, ...]
     as_of: date
     observed_from: ObservedFrom | None
+
+    def covered(self, period: Period) -> Period:
+        """Return the days of a period that are really covered, where earlier entries had to be left out."""
+        truncated = self.observed_from
+        if truncated is None or truncated.treatment != "whole_cohorts" or truncated.start <= period.start:
+            return period
+        return Period(truncated.start, period.end, f"{day(truncated.start)} to {day(period.end)}")
 
     def starting(self, first: date, last: date) -> Durations:
         """Keep the journeys that started on one of these days."""
@@ -219,9 +227,7 @@ def _lead_log(company: Company, stages: Stages) -> ir.Table:
     return ibis.union(*same) if len(same) > 1 else same[0]
 
 
-def _journeys(
-    rows: ir.Table, subject: Subject, entry: str, stages: Stages, company: Company, as_of: date
-) -> Journeys:
+def _journeys(rows: ir.Table, subject: Subject, entry: str, stages: Stages, company: Company, as_of: date) -> Journeys:
     """Turn first times in each stage (``at_<stage>``) into when each was reached by the day of the first exit.
 
     Every row is in the stage ``entry`` from its creation on, and in the stages before it.

@@ -44,7 +44,7 @@ def _ground(view: View) -> Iterator[Check]:
     inside = rows.filter(entered.truncate("D").between(_midnight(now.start), _midnight(now.end)))
     counts = inside.aggregate(n=inside.count()).execute()["n"][0]
     latest = rows.aggregate(last=entered.max()).execute()["last"][0]
-    words = view.words(recorded[0])
+    words, word = view.words(recorded[0]), view.definitions.stages.label(recorded[0])
     yield Check(
         code="DR01",
         question=question,
@@ -64,9 +64,9 @@ def _ground(view: View) -> Iterator[Check]:
             code="DR02",
             question=question,
             outcome="passed" if quiet <= 7 else "warning",
-            detail=f"the last {words.rstrip('s')} entered {quiet} days before the as-of day"
+            detail=f"the last {word} entered {quiet} days before the as-of day"
             if quiet
-            else f"the last {words.rstrip('s')} entered on the as-of day",
+            else f"the last {word} entered on the as-of day",
             remedy="" if quiet <= 7 else "If entries are missing rather than absent, report as of an earlier day.",
         )
     truncated = view.company.observed_from

@@ -6,6 +6,7 @@ notebook, the ledger and the alignment report all show the same number.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self
 
@@ -100,3 +101,8 @@ class NotApplicable:
     """A measure that cannot be made on this company, and why; a report says so and goes on."""
 
     reason: str
+
+
+def or_nan(value: float | None) -> float:
+    """Return a number for a table's cell: NaN where it is withheld."""
+    return math.nan if value is None else float(value)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import ibis
 import ibis.expr.types as ir
 
-from smarketing.company.definitions import Definitions
+from smarketing.company.definitions import Definitions, Stage
 from smarketing.company.tables import Company, CompanyError, MissingTable, ObservedFrom
 from smarketing.measures.journeys import (
     Durations,
@@ -74,6 +74,18 @@ class View:
         """Return the observation times of a step of the funnel."""
         return durations(self.journeys(stage), stage, to_stage)
 
+    @cached_property
+    def first_stage(self) -> Stage:
+        """The funnel's first stage that the company's tables record; `MissingTable` where they record none."""
+        for stage in self.definitions.stages.funnel:
+            if not has_step(self, stage.stage):
+                return stage
+        raise MissingTable("leads` or `opportunities")
+
+    def entering(self, stage: str, to_stage: str, period: Period) -> Durations:
+        """Return the observation times of a step for those who entered in a period."""
+        return self.step(stage, to_stage).starting(period.start, period.end)
+
     def cohort(self, back: int = 0) -> Period:
         """Return the days in which a cohort enters; ``back`` = 1 is the cohort before."""
         days = self.definitions.windows.cohort_days
@@ -92,9 +104,21 @@ class View:
         """Return a value of a column as it may be printed."""
         return shown(value, column, self.definitions.privacy, redact=self.redact)
 
-    def words(self, stage: str, n: int = 2) -> str:
-        """Return what is counted where a stage is entered: leads or deals."""
-        return {"lead": "lead", "opportunity": "deal"}[self.subject(stage)] + ("" if n == 1 else "s")
+    def words(self, stage: str) -> str:
+        """Return what those who enter a stage are called within a sentence: leads, MQLs, engaged deals."""
+        plural = self.definitions.stages.stage(stage).plural
+        return plural if plural[1:2].isupper() else plural[:1].lower() + plural[1:]
+
+    def knows_accounts(self, stage: str) -> bool:
+        """Whether those who enter a stage carry an account, so that intervals can keep an account's together."""
+        table = "leads" if self.subject(stage) == "lead" else "opportunities"
+        return self.company.records(table, "account_id")
+
+    def precision(self, stage: str) -> str:
+        """Say what the intervals of those who enter a stage rest on."""
+        if self.knows_accounts(stage):
+            return f"95% intervals keep the {self.words(stage)} of an account together."
+        return f"No account is recorded for {self.words(stage)}, so 95% intervals treat them as independent."
 
     def _in_reporting_currency(self, deals: ir.Table) -> ir.FloatingValue:
         money = self.definitions.money

@@ -11,10 +11,12 @@ from typing import Any
 
 import pandas as pd
 
+from smarketing.measures.conversion import Breakdown
 from smarketing.measures.deals import WinRates
-from smarketing.measures.funnel import Breakdown, Funnel
-from smarketing.measures.headline import Headline, Panel
+from smarketing.measures.funnel import Funnel
+from smarketing.measures.headline import Headline
 from smarketing.measures.losses import Losses
+from smarketing.measures.panels import Panel
 from smarketing.measures.results import KeyFigure, NotApplicable
 from smarketing.measures.view import View
 from smarketing.report import charts, formats, wording
@@ -22,7 +24,6 @@ from smarketing.report.agreements import agreement_line
 from smarketing.report.blocks import Block, figure, not_applicable, note, table
 
 SOURCE = "the company's tables as listed under Provenance"
-ACCOUNTS_TOGETHER = "95% intervals keep the leads or deals of an account together."
 
 
 def title(view: View) -> list[tuple[str, str]]:
@@ -36,10 +37,15 @@ def title(view: View) -> list[tuple[str, str]]:
     ]
 
 
-def first_page(headline: Headline) -> list[KeyFigure]:
-    """Return the key figures of the first page, at most nine, those counted by lead or deal."""
+TILES = 6
+"""Key figures on the first page; with more, the page does not print as one brief."""
+
+
+def first_page(headline: Headline, funnel: Funnel | NotApplicable) -> list[KeyFigure]:
+    """Return the key figures of the first page: those counted by lead or deal, then the funnel's, at most six."""
     names = {found.name for found in headline.first_page}
-    return [found for found in wording.key_figures(headline) if found.name in names][:9]
+    shown = [found for found in wording.key_figures(headline, funnel) if not found.name.endswith("_by_account")]
+    return sorted(shown, key=lambda figure: figure.name not in names)[:TILES]
 
 
 def where_we_stand(headline: Headline) -> list[Block]:
@@ -96,7 +102,7 @@ def the_funnel(found: Funnel | NotApplicable) -> list[Block]:
         f"each stage within {found.horizon} days, open ones counted for as long as they have been followed. "
         "Between rows: the share of those in a stage that reach the next within as many days, and its change where the "
         "interval of the change excludes zero.",
-        source=f"{SOURCE}. {ACCOUNTS_TOGETHER}",
+        source=f"{SOURCE}. {found.precision}",
         alt=f"Funnel with left-aligned bars for {len(stages)} stages and the exits, share of {found.counted}. "
         f"{wording.funnel_title(found)}.",
         change_label="on the cohort before",
@@ -149,7 +155,7 @@ def time_to_stage(found: Funnel | NotApplicable) -> list[Block]:
             id="tab-time",
             title=f"Days from entering to each stage, of those who get there within {found.horizon} days",
             formats=days,
-            subtitle=f"From and To: 95% interval of the day by which half are there. {ACCOUNTS_TOGETHER}",
+            subtitle=f"From and To: 95% interval of the day by which half are there. {found.precision}",
             source=SOURCE,
         ),
     ]
@@ -172,7 +178,7 @@ def who_converts(found: Breakdown | NotApplicable) -> list[Block]:
         id="fig-groups",
         title=wording.breakdown_title(found),
         subtitle=f"Share of {found.counted} won within {found.horizon} days of entering, by {found.by}; entered "
-        f"{found.cohort.label}. {ACCOUNTS_TOGETHER}",
+        f"{found.cohort.label}. {found.precision}",
         source=f"{SOURCE}. Intervals are one by one, not adjusted for the number of groups.",
         alt=f"Dots with 95% intervals of the share won within {found.horizon} days, by {found.by}, the whole first. "
         f"{wording.breakdown_title(found)}.",
@@ -235,7 +241,7 @@ def how_deals_end(found: WinRates | NotApplicable) -> list[Block]:
         id="fig-win-rate",
         title=wording.win_rate_title(found),
         subtitle=f"Share won. Deals opened {found.cohort.label}, within {found.horizon} days of opening; closed-only "
-        f"rates of deals closed in the same days. {ACCOUNTS_TOGETHER}",
+        f"rates of deals closed in the same days. {found.precision}",
         source=SOURCE,
         alt="Dots with 95% intervals of four win rates: of deals opened and of deals closed, by count and by amount. "
         f"{wording.win_rate_title(found)}.",
@@ -331,7 +337,7 @@ def _trend(identity: str, panels: Sequence[Panel]) -> charts.Chart:
         title=title,
         subtitle=f"Counted by {counted}; {len(first.weeks)} complete weeks beside {len(first.months)} complete months."
         + explain,
-        source=f"{SOURCE}; targets as planned. {ACCOUNTS_TOGETHER if rated else ''}".strip(),
+        source=" ".join([f"{SOURCE}; targets as planned.", *dict.fromkeys(panel.figure.interval for panel in rated)]),
         alt=f"Line charts of {formats.listed([p.kpi.label for p in panels])}, counted by {counted}, six weeks beside "
         f"twelve months with targets. {title}.",
         how_to_read="The solid line is what happened, the pale band its 95% interval, the short marks the target, the "

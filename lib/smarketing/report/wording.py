@@ -10,8 +10,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from smarketing.measures.conversion import Breakdown
 from smarketing.measures.deals import WinRates
-from smarketing.measures.funnel import Breakdown, Funnel
+from smarketing.measures.funnel import Funnel
 from smarketing.measures.headline import Headline
 from smarketing.measures.losses import Losses
 from smarketing.measures.results import Finding, KeyFigure, NotApplicable
@@ -25,8 +26,8 @@ ENDS = {
 }
 
 
-def key_figures(headline: Headline) -> tuple[KeyFigure, ...]:
-    """Return every key figure with the anchor of the chart that shows it."""
+def key_figures(headline: Headline, funnel: Funnel | NotApplicable) -> tuple[KeyFigure, ...]:
+    """Return every key figure, the funnel's included, with the anchor of the chart that shows it."""
     anchors = {
         panel.figure.name: "fig-accounts"
         if panel.counted_by == "accounts"
@@ -35,7 +36,8 @@ def key_figures(headline: Headline) -> tuple[KeyFigure, ...]:
         else "fig-stand"
         for panel in headline.panels
     }
-    return tuple(replace(figure, evidence=anchors[figure.name]) for figure in headline.figures)
+    shown = tuple(replace(figure, evidence=anchors[figure.name]) for figure in headline.figures)
+    return shown + (funnel.figures if isinstance(funnel, Funnel) else ())
 
 
 def stands(figure: KeyFigure) -> str:
@@ -118,8 +120,8 @@ def usual_range(headline: Headline) -> str:
             continue
         last = float(panel.weeks["value"].iloc[-1])
         unit, currency = panel.figure.unit, panel.figure.currency
-        whole = (lambda v: v) if unit == "money" else round
-        low, high = whole(max(panel.usual.lower, 0.0)), whole(panel.usual.upper)
+        low, high = max(panel.usual.lower, 0.0), panel.usual.upper
+        low, high = (low, high) if unit == "money" else (round(low), round(high))
         inside = panel.usual.lower <= last <= high
         limits = f"{formats.value_of(low, unit, currency)} and {formats.value_of(high, unit, currency)}"
         verdict = "so it is not a signal" if inside else "so it calls for an explanation"
@@ -210,7 +212,7 @@ def findings(
     """Say what each section found, the most certain and largest first."""
     found: list[Finding] = []
     by_row = {figure.name for figure in headline.first_page}
-    for figure in key_figures(headline):
+    for figure in key_figures(headline, funnel):
         if (
             figure.name in by_row
             and figure.status in ("behind", "ahead")
@@ -223,12 +225,24 @@ def findings(
                     f"{figure.label}: {ENDS[figure.status]}.",
                     f"{formats.value_of(figure.value, figure.unit, figure.currency)} against "
                     f"{formats.value_of(figure.target, figure.unit, figure.currency)} ({gap}), {figure.period}.",
-                    f"{formats.count(figure.n)} {figure.n_label}; {figure.interval}",
+                    f"{formats.count(figure.n)} {figure.n_label}. {figure.interval}",
                     figure.evidence,
                     3.0 if figure.status == "behind" else 2.0,
                 )
             )
-    if isinstance(funnel, Funnel) and converted(funnel):
+    aimed = any(figure.target is not None and figure.value is not None for figure in headline.first_page)
+    if isinstance(funnel, Funnel) and converted(funnel) and not aimed and truncated(funnel):
+        # The bottom line itself is the conversion then.
+        found.append(
+            _finding(
+                f"Not all {funnel.counted} on file can be counted alike.",
+                truncated(funnel),
+                "the first days of entries and of exits on record",
+                "fig-funnel",
+                2.5,
+            )
+        )
+    elif isinstance(funnel, Funnel) and converted(funnel) and aimed:
         found.append(
             _finding(
                 f"{converted(funnel)}.",
@@ -239,26 +253,26 @@ def findings(
                 2.5 if funnel.observed_from else 1.0,
             )
         )
-        moved = funnel.moved
-        if moved is not None:
-            interval = formats.difference_interval(moved["change_lower"], moved["change_upper"], "share")
-            found.append(
-                _finding(
-                    f"The step to {moved['label']} {formats.moved_by(float(moved['step_change']))}.",
-                    f"It is {formats.share(moved['step_rate'])} now; the change has a 95% interval of {interval}.",
-                    "two cohorts compared, cause not tested",
-                    "fig-funnel",
-                    1.8,
-                )
+    moved = funnel.moved if isinstance(funnel, Funnel) else None
+    if moved is not None:
+        interval = formats.difference_interval(moved["change_lower"], moved["change_upper"], "share")
+        found.append(
+            _finding(
+                f"The step to {moved['label']} {formats.moved_by(float(moved['step_change']))}.",
+                f"It is {formats.share(moved['step_rate'])} now; the change has a 95% interval of {interval}.",
+                "two cohorts compared, cause not tested",
+                "fig-funnel",
+                1.8,
             )
+        )
     for losses, what in ((reasons, "loss reason"), (rivals, "competitor")):
-        moved = losses.moved if isinstance(losses, Losses) and not losses.reason else None
-        if isinstance(losses, Losses) and moved is not None:
-            interval = formats.difference_interval(moved["change_lower"], moved["change_upper"], "share")
+        shift = losses.moved if isinstance(losses, Losses) and not losses.reason else None
+        if isinstance(losses, Losses) and shift is not None:
+            interval = formats.difference_interval(shift["change_lower"], shift["change_upper"], "share")
             found.append(
                 _finding(
-                    f"{moved['group']} {formats.moved_by(float(moved['change']))} as a {what}.",
-                    f"{formats.share(moved['share'])} of {formats.count(losses.n)} losses; the change has a 95% "
+                    f"{shift['group']} {formats.moved_by(float(shift['change']))} as a {what}.",
+                    f"{formats.share(shift['share'])} of {formats.count(losses.n)} losses; the change has a 95% "
                     f"interval of {interval}.",
                     "what sales recorded at closing, two half-years compared, cause not tested",
                     f"fig-{what.split()[0]}",
@@ -266,7 +280,11 @@ def findings(
                 )
             )
     if isinstance(rates, WinRates) and not math.isnan(rates.rate("by count")["value"]):
-        found.append(_finding(f"{win_rate_title(rates)}.", "", "deals, accounts kept together", "fig-win-rate", 0.5))
+        said = win_rate_title(rates)
+        of_deals = isinstance(funnel, Funnel) and funnel.of_deals
+        claim = said.partition("; ")[2].capitalize() if of_deals else said
+        if claim:
+            found.append(_finding(f"{claim}.", "", "deals, accounts kept together", "fig-win-rate", 0.5))
     return sorted(found, key=lambda finding: -finding.weight)
 
 

@@ -1,0 +1,92 @@
+"""Who converts: conversion to the win, and the time it takes, by a column of whoever enters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from smarketing.measures.incidence import outcomes, shares, times
+from smarketing.measures.journeys import Durations
+from smarketing.measures.periods import Period
+from smarketing.measures.results import or_nan
+from smarketing.measures.scope import breakdown
+from smarketing.measures.view import View
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """Conversion to the win and time to it, by group.
+
+    ``rows``: ``group``, ``n``, ``won``, ``share``, ``lower``, ``upper``, ``reason``, ``days``, ``days_lower``,
+    ``days_upper``, ``days_reason``; largest share first, withheld last, and ``all`` as the first row. Groups smaller
+    than the smallest group shown are pooled as "Other".
+    """
+
+    by: str
+    rows: pd.DataFrame
+    horizon: int
+    counted: str
+    precision: str
+    cohort: Period
+
+
+def convert_by(view: View, by: str, *, stage: str | None = None) -> Breakdown:
+    """Measure conversion to the win, and the time it takes, by a column of whoever enters ``stage``."""
+    start = view.definitions.stages.stage(stage) if stage else view.first_stage
+    horizon, evidence = view.definitions.windows.funnel_days, view.definitions.evidence
+    win = view.definitions.stages.win.stage
+    now = view.cohort()
+    steps = view.entering(start.stage, win, now)
+    grouped = Durations(
+        steps.table.mutate(group_of=breakdown(steps.table, by)), win, steps.kinds, steps.as_of, steps.observed_from
+    )
+    sizes = grouped.table.group_by("group_of").aggregate(n=lambda t: t.count()).execute()
+    small = sorted(sizes.loc[sizes["n"] < view.definitions.privacy.smallest_group, "group_of"])
+    if small:
+        pooled = grouped.table.group_of.isin(small).ifelse("Other", grouped.table.group_of)
+        grouped = Durations(grouped.table.mutate(group_of=pooled), win, steps.kinds, steps.as_of, steps.observed_from)
+    frames = []
+    for rows, column in ((grouped, None), (grouped, "group_of")):
+        found = outcomes(rows, by=column)
+        reached = shares(rows, horizons=[horizon], kinds=[win], evidence=evidence, by=column, found=found)
+        spent = times(rows, win, horizon=horizon, evidence=evidence, by=column, found=found)
+        for share, time in zip(reached, spent, strict=True):
+            frames.append(
+                {
+                    "group": view.shown(share.group, by),
+                    "n": share.n,
+                    "won": share.events,
+                    "share": or_nan(share.value),
+                    "lower": or_nan(share.lower),
+                    "upper": or_nan(share.upper),
+                    "reason": share.reason,
+                    "days": or_nan(time.value),
+                    "days_lower": or_nan(time.lower),
+                    "days_upper": or_nan(time.upper),
+                    "days_reason": time.reason,
+                }
+            )
+    columns = [
+        "group",
+        "n",
+        "won",
+        "share",
+        "lower",
+        "upper",
+        "reason",
+        "days",
+        "days_lower",
+        "days_upper",
+        "days_reason",
+    ]
+    table = pd.DataFrame(frames, columns=columns)
+    order = table.iloc[1:].sort_values(["share", "n"], ascending=[False, False], na_position="last")
+    return Breakdown(
+        by,
+        pd.concat([table.iloc[:1], order], ignore_index=True),
+        horizon,
+        view.words(start.stage),
+        view.precision(start.stage),
+        steps.covered(now),
+    )
