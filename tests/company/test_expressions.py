@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from smarketing.company.expressions import DEEPEST, LONGEST, RuleError, compile_condition, compile_rule, parse
 
 Row = Mapping[str, Any]

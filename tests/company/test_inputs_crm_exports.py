@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from smarketing.company.inputs import open_company
 from smarketing.company.tables import Company, CompanyError
 

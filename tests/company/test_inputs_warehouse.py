@@ -8,6 +8,7 @@ from pathlib import Path
 import ibis
 import pyarrow as pa
 import pytest
+
 from smarketing.company.inputs import check_inputs, open_company
 
 PASSWORD = "correct-horse"

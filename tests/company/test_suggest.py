@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from smarketing.company.inputs import check_inputs, open_company
 from smarketing.company.suggest import suggest_columns, suggest_mapping, suggest_table
 
