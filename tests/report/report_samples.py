@@ -392,6 +392,19 @@ def pipeline_notebook(sign: int = 1) -> NotebookNode:
     )  # fmt: skip
 
 
+def long_brief_notebook() -> NotebookNode:
+    """Return a report whose brief is as long as one may be: nine tiles, six findings, six decisions."""
+    return through_a_file(
+        v4.new_markdown_cell("# Where does the one pipeline stand?\n\nWhat to decide."),
+        v4.new_markdown_cell("## Evidence"),
+        code(blocks.figure(trend_figure()), blocks.figure(funnel_figure()), products_table(),
+             blocks.figure(intervals_figure())),
+        code(blocks.title_block([("Data as of", "15 Nov 2026")]),
+             blocks.bottom_line("Lead quality rose by 2.4 points; the target is 42.0%. " * 2, (findings() * 2)[:6]),
+             blocks.key_numbers((key_figures() * 2)[:9]), blocks.decisions(DECISIONS * 2, "Taken in the meeting.")),
+    )  # fmt: skip
+
+
 def thin_notebook() -> NotebookNode:
     """Return a report with almost nothing to show: everything withheld, nothing decided, no figure."""
     withheld = key_figures()[-1]

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import report_samples as samples
 
+from smarketing.report.exporter import export
+
 NAMES = ("full", "thin", "hostile", "index")
 RUN_AXE = """async () => {
   document.querySelectorAll('details').forEach(d => d.open = true);
@@ -206,6 +208,18 @@ def test_page_1_of_the_print_is_a_complete_brief(printed: dict[str, Path]) -> No
         assert words in " ".join(first.split()), words
     second = said_by("pdftotext", "-layout", "-f", "2", "-l", "2", printed["full"], "-")
     assert second.strip().startswith("Where we stand")
+
+
+def test_a_long_brief_is_set_tighter_and_still_fits_page_1(browser: Any, tmp_path: Path) -> None:
+    (tmp_path / "long.html").write_text(export(samples.long_brief_notebook(), kicker="x").html, encoding="utf-8")
+    page = browser.new_page()
+    page.goto((tmp_path / "long.html").as_uri())
+    page.pdf(path=tmp_path / "long.pdf", prefer_css_page_size=True)
+    page.close()
+    if not shutil.which("pdftotext"):
+        pytest.skip("poppler-utils are not installed")
+    second = said_by("pdftotext", "-layout", "-f", "2", "-l", "2", tmp_path / "long.pdf", "-")
+    assert second.strip().startswith("Evidence")
 
 
 def test_folds_print_open_and_dark_readers_print_on_white(printed: dict[str, Path], tmp_path: Path) -> None:

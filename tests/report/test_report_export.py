@@ -176,7 +176,7 @@ def test_every_key_number_has_what_a_reader_needs(exports: dict[str, Exported]) 
         "Target 42.0% +1.2 pts 12 weeks before 40.8% +2.4 pts Interval of the change +0.1 to +4.7 pts "
         "13 weeks: 40.0% to 43.2%"
     )
-    assert "6.7% provisional" in tiles[2]
+    assert "12 weeks to 15 Nov 2026 · provisional 6.7%" in tiles[2]
     assert tiles[4].endswith("No target Target none set 12 weeks before 61 days −4 days Interval of the change "
                              "−11 days to +3 days 13 weeks: 57 to 61 days")  # fmt: skip
     assert tiles[5] == (

@@ -22,6 +22,8 @@ NOTEBOOK_ONLY = "notebook-only"
 _RESERVED = {"main", "bottom-line", "key-numbers", "decisions", "data-checks", "about", "definitions", "methods"}
 _RESERVED |= {"glossary", "limits", "provenance", "th-auto", "th-light", "th-dark"}
 _APPENDIX = {"checks": 0, "about": 1, "definitions": 2, "methods": 3, "glossary": 4, "limits": 5}
+# Measured on A4: above this the usual setting no longer fits the first page.
+_LINES_ON_PAGE_1 = 31
 _REFERENCE = re.compile(r'<(a|span)([^<>]*?) data-ref="([a-z0-9-]+)"([^<>]*)>[^<]*<')
 
 
@@ -54,6 +56,7 @@ class Page:
     facts: tuple[tuple[str, str | Markup], ...]
     contents: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     brief: tuple[Markup, ...]
+    is_dense: bool
     sections: tuple[Section, ...]
     appendix: tuple[Markup, ...]
     provenance: tuple[tuple[str, str], ...]
@@ -125,6 +128,7 @@ def lay_out(notebook: Any, *, kicker: str, confidentiality: str, blocks: Sequenc
         facts=facts,
         contents=_contents(shown, kept, appendix),
         brief=brief,
+        is_dense=_brief_lines(shown) > _LINES_ON_PAGE_1,
         sections=kept,
         appendix=tuple(part for _, part in appendix),
         provenance=(
@@ -171,6 +175,22 @@ def _add_prose(sections: list[Section], prose: str) -> None:
         if heading:
             sections.append(Section(id=heading[1], title=str(Markup(heading[2]).striptags())))
         sections[-1].parts.append(Markup('<div class="prose">{}</div>').format(Markup(part.strip())))
+
+
+def _brief_lines(shown: Sequence[Block]) -> float:
+    """Return about how many lines of print the brief takes, so that a long one can be set tighter."""
+    lines = 0.0
+    for block in shown:
+        if block.slot == "bottom-line":
+            findings = block.payload["findings"]
+            lines += len(block.payload["lead"]) / 85
+            lines += sum(1.3 + (len(finding["claim"]) + len(finding["detail"])) / 110 for finding in findings)
+        elif block.slot == "key-numbers":
+            tiles = len(block.payload["figures"])
+            lines += 6.5 * -(-tiles // (4 if tiles in (4, 7, 8) else 3))
+        elif block.slot == "decisions":
+            lines += 1 + sum(1 + len(str(row[0])) // 60 for table in block.tables for row in table.rows)
+    return lines
 
 
 def _appendix(shown: Sequence[Block], about: str) -> list[tuple[tuple[str, str], Markup]]:

@@ -94,6 +94,7 @@ def lab_style() -> str:
     """Return the style that makes a block readable in JupyterLab, confined to blocks."""
     rules = (files("smarketing.report") / "templates" / "blocks.css").read_text(encoding="utf-8")
     return (
-        f".smk-block{{{palette.variables()}color-scheme:light;color:var(--ink);max-width:820px;{rules}}}"
+        f".smk-block{{{palette.variables()}--bg:var(--jp-layout-color1,#ffffff);color-scheme:light;color:var(--ink);"
+        f"max-width:820px;font-size:15px;line-height:1.5;{rules}}}"
         '[data-jp-theme-light="false"] .smk-block{color-scheme:dark}'
     )

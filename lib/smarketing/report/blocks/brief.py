@@ -168,7 +168,9 @@ def _day(value: Any) -> str:
 def _tile(figure: KeyFigure) -> Markup:
     unit, currency = figure.unit, figure.currency
     name = Markup("{}").format(figure.label)
-    period = Markup('<span class="per">{}</span>').format(figure.period) if figure.period else Markup("")
+    settled = [Markup('<span class="prov-mark">provisional</span>')] if figure.maturity == "provisional" else []
+    about = Markup(" · ").join([*([figure.period] if figure.period else []), *settled])
+    period = Markup('<span class="per">{}</span>').format(about) if about else Markup("")
     style = figure.status.replace(" ", "-")
     status = Markup('<p class="stat">{} {}</p>').format(shape(figure.status), STATUS_WORDS[figure.status])
     counted = f"{formats.count(figure.n)} {figure.n_label}".strip()
@@ -208,15 +210,13 @@ def _tile(figure: KeyFigure) -> Markup:
         reach = formats.interval(min(known), max(known), unit, currency)
         label = f"{figure.series_label}: " if figure.series_label else ""
         course = Markup('<div class="sp">{}<p class="rng">{}</p></div>').format(Markup(drawn), f"{label}{reach}")
-    settled = Markup(' <span class="prov-mark">provisional</span>') if figure.maturity == "provisional" else Markup("")
     return Markup(
-        '<li class="kpi {}"><h3>{}</h3>{}<p class="val">{}{}</p><p class="ci">{}</p>{}<dl>{}</dl>{}</li>'
+        '<li class="kpi {}"><h3>{}</h3>{}<p class="val">{}</p><p class="ci">{}</p>{}<dl>{}</dl>{}</li>'
     ).format(
         style,
         name,
         period,
         formats.value_of(figure.value, unit, currency),
-        settled,
         " · ".join(part for part in (interval, counted) if part),
         status,
         rows,
