@@ -7,6 +7,7 @@ import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+
 from smarketing.estimates.clusters import ClusterSums, clustered_share, effective_clusters, ratio, share
 from smarketing.estimates.rates import difference, wilson
 

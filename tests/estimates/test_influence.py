@@ -5,6 +5,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from smarketing.estimates.life_tables import life_table
 from smarketing.estimates.survival import incidence, influence
 

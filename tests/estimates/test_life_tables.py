@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from smarketing.estimates.life_tables import LifeTable, life_table
 
 subject = st.tuples(st.integers(0, 15), st.integers(0, 20), st.sampled_from(["", "won", "lost"]), st.floats(0.1, 1e6))

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+
 from smarketing.estimates.means import PairSums, Sums, delta_ratio, fieller_ratio, mean, welch
 
 samples = st.lists(st.floats(-1000, 1000).map(lambda x: round(x, 3)), min_size=2, max_size=30).filter(

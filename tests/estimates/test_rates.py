@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from smarketing.estimates.rates import Rate, difference, wilson
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
+
+from smarketing.estimates.rates import Rate, difference, wilson
 
 
 @st.composite

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight
+
 from smarketing.estimates.life_tables import LifeTable, life_table
 from smarketing.estimates.survival import Incidence, incidence, influence
-from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight
 
 subject = st.tuples(st.integers(0, 15), st.integers(0, 20), st.sampled_from(["", "won", "lost"]), st.floats(0.1, 1e6))
 subjects = st.lists(subject, min_size=1, max_size=40)

@@ -4,6 +4,7 @@ import re
 import numpy as np
 import pytest
 from scipy import stats
+
 from smarketing.estimates.variation import moving_range_degrees_of_freedom, process_limits, sum_of_weeks
 
 SERIES = [10, 12, 9, 14, 11, 10]

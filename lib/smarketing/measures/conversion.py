@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from smarketing.measures.clear import sides
 from smarketing.measures.incidence import outcomes, shares, times
 from smarketing.measures.journeys import Durations
 from smarketing.measures.periods import Period
@@ -19,8 +20,9 @@ class Breakdown:
     """Conversion to the win and time to it, by group.
 
     ``rows``: ``group``, ``n``, ``won``, ``share``, ``lower``, ``upper``, ``reason``, ``days``, ``days_lower``,
-    ``days_upper``, ``days_reason``; largest share first, withheld last, and ``all`` as the first row. Groups smaller
-    than the smallest group shown are pooled as "Other".
+    ``days_upper``, ``days_reason``, ``apart`` (1 above the whole, -1 below, all groups asked together); largest share
+    first, withheld last, and ``all`` as the first row. Groups smaller than the smallest group shown are pooled as
+    "Other".
     """
 
     by: str
@@ -82,6 +84,7 @@ def convert_by(view: View, by: str, *, stage: str | None = None) -> Breakdown:
     ]
     table = pd.DataFrame(frames, columns=columns)
     order = table.iloc[1:].sort_values(["share", "n"], ascending=[False, False], na_position="last")
+    order["apart"] = sides(order, "share", "lower", "upper", reference=float(table["share"].iloc[0]))
     return Breakdown(
         by,
         pd.concat([table.iloc[:1], order], ignore_index=True),

@@ -13,6 +13,7 @@ import pandas as pd
 
 from smarketing.company.tables import ObservedFrom
 from smarketing.estimates.rates import difference
+from smarketing.measures.clear import clearly_changed, largest
 from smarketing.measures.incidence import ALL, Share, TimeTo, outcomes, shares, times
 from smarketing.measures.journeys import Durations
 from smarketing.measures.periods import Period
@@ -27,7 +28,8 @@ class Funnel:
     ``stages``: a row a stage, in order: ``stage``, ``label``, ``count`` (journeys that reached it within the funnel
     days so far), ``share`` with ``share_lower`` and ``share_upper`` (of all that entered), and the step from the stage
     before: ``step_n``, ``step_rate``, ``step_lower``, ``step_upper``, ``step_change`` against the cohort before with
-    ``change_lower`` and ``change_upper``, ``step_reason`` where withheld. ``exits``: a row each way of ending within
+    ``change_lower`` and ``change_upper``, ``clear`` (really changed, all steps asked together), ``step_reason`` where
+    withheld. ``exits``: a row each way of ending within
     the funnel days, the win first and "Still open" last: ``exit``, ``label``, ``share``, ``lower``, ``upper``,
     ``reason``; point shares of all ends add to 1. ``curves``: ``line``, ``stage``, ``age``, ``share``: cumulative
     incidence by day. ``timing``: a row a stage: ``days_to_half``, ``lower``, ``upper``, ``days_to_most`` (75 %) of
@@ -104,13 +106,8 @@ class Funnel:
 
     @property
     def moved(self) -> pd.Series | None:
-        """The step whose change against the cohort before is furthest from zero in standard errors, if any is real."""
-        steps = self.stages.dropna(subset=["step_change"])
-        real = steps[(steps["change_lower"] > 0) | (steps["change_upper"] < 0)]
-        if real.empty:
-            return None
-        size = real["step_change"].abs() / (real["change_upper"] - real["change_lower"])
-        return real.loc[size.idxmax()]
+        """The step that changed most in standard errors against the cohort before, among those that really did."""
+        return largest(self.stages[self.stages["clear"]], "step_change", "change_lower", "change_upper")
 
 
 def funnel(view: View) -> Funnel:
@@ -158,8 +155,9 @@ def funnel(view: View) -> Funnel:
         "reason": "",
     }
     won = next((s for s in exits if s.kind == whole.to_stage), None)
+    shown = pd.DataFrame([start, *rows]).reindex(columns=[*start, *STEP])
     return Funnel(
-        stages=pd.DataFrame([start, *rows]).reindex(columns=[*start, *STEP]),
+        stages=shown.assign(clear=clearly_changed(shown, "step_change", "change_lower", "change_upper")),
         exits=pd.DataFrame(
             [
                 {

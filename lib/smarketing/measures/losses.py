@@ -12,6 +12,7 @@ import pandas as pd
 
 from smarketing.estimates.clusters import Clustered, ClusterSums, effective_clusters, share
 from smarketing.estimates.rates import difference
+from smarketing.measures.clear import clearly_changed, largest
 from smarketing.measures.incidence import too_thin
 from smarketing.measures.periods import Period, day
 from smarketing.measures.scope import BLANK
@@ -25,9 +26,10 @@ class Losses:
     """The losses of a period by one column (loss reason or competitor).
 
     ``rows``: ``group``, ``losses``, ``losses_before``, ``share`` with ``lower`` and ``upper``, ``share_before``,
-    ``change`` with ``change_lower`` and ``change_upper``; largest first, groups below the smallest group shown pooled
-    as "Other". ``by_product``: ``product``, ``group``, ``losses`` (counts, None below the smallest group shown) and
-    ``of`` (losses of the product). ``reason`` says why there is nothing to show.
+    ``change`` with ``change_lower`` and ``change_upper``, ``clear`` (really changed, all groups asked together);
+    largest first, groups below the smallest group shown pooled as "Other". ``by_product``: ``product``, ``group``,
+    ``losses`` (NaN below the smallest group shown) and ``of`` (losses of the product). ``reason`` says why there is
+    nothing to show.
     """
 
     by: str
@@ -41,12 +43,8 @@ class Losses:
 
     @property
     def moved(self) -> pd.Series | None:
-        """The group whose share changed most in standard errors, among changes whose interval excludes zero."""
-        real = self.rows[(self.rows["change_lower"] > 0) | (self.rows["change_upper"] < 0)]
-        if real.empty:
-            return None
-        size = real["change"].abs() / (real["change_upper"] - real["change_lower"])
-        return real.loc[size.idxmax()]
+        """The group whose share changed most in standard errors, among those whose share really changed."""
+        return largest(self.rows[self.rows["clear"].astype(bool)], "change", "change_lower", "change_upper")
 
 
 def losses(view: View, by: str) -> Losses:
@@ -66,6 +64,7 @@ def losses(view: View, by: str) -> Losses:
             "change",
             "change_lower",
             "change_upper",
+            "clear",
         ]
     )
     no_products = pd.DataFrame(columns=["product", "group", "losses", "of"])
@@ -106,6 +105,7 @@ def losses(view: View, by: str) -> Losses:
             }
         )
     ordered = pd.DataFrame(rows).sort_values("losses", ascending=False, kind="stable")
+    ordered["clear"] = clearly_changed(ordered, "change", "change_lower", "change_upper")
     last = ordered["group"].isin([OTHER])
     return Losses(
         by,

@@ -78,9 +78,8 @@ def the_funnel(found: Funnel | NotApplicable) -> list[Block]:
         return [not_applicable("The funnel", f"nobody entered {found.cohort.label}")]
     exits = found.exits.iloc[1:][["label", "share", "lower", "upper"]].rename(columns={"label": "exit"})
     stages = found.stages.drop(columns="stage").rename(columns={"label": "stage"})
-    # A change whose interval includes zero is neither up nor down, and an arrow would say it is.
-    real = (stages["change_lower"] > 0) | (stages["change_upper"] < 0)
-    stages["step_change"] = stages["step_change"].where(real)
+    # A change that may be chance is neither up nor down, and an arrow would say it is.
+    stages["step_change"] = stages["step_change"].where(stages["clear"])
     drawn = charts.funnel(
         stages[
             [
@@ -100,8 +99,8 @@ def the_funnel(found: Funnel | NotApplicable) -> list[Block]:
         title=wording.funnel_title(found),
         subtitle=f"Share of the {formats.count(found.n)} {found.counted} that entered {found.cohort.label} and reached "
         f"each stage within {found.horizon} days, open ones counted for as long as they have been followed. "
-        "Between rows: the share of those in a stage that reach the next within as many days, and its change where the "
-        "interval of the change excludes zero.",
+        "Between rows: the share of those in a stage that reach the next within as many days, and its change where "
+        "it is clear even with all steps asked about.",
         source=f"{SOURCE}. {found.precision}",
         alt=f"Funnel with left-aligned bars for {len(stages)} stages and the exits, share of {found.counted}. "
         f"{wording.funnel_title(found)}.",
@@ -179,7 +178,7 @@ def who_converts(found: Breakdown | NotApplicable) -> list[Block]:
         title=wording.breakdown_title(found),
         subtitle=f"Share of {found.counted} won within {found.horizon} days of entering, by {found.by}; entered "
         f"{found.cohort.label}. {found.precision}",
-        source=f"{SOURCE}. Intervals are one by one, not adjusted for the number of groups.",
+        source=f"{SOURCE}. Intervals are one by one; the title names what is clear with all asked about.",
         alt=f"Dots with 95% intervals of the share won within {found.horizon} days, by {found.by}, the whole first. "
         f"{wording.breakdown_title(found)}.",
         reference=None if math.isnan(rows.iloc[0]["share"]) else float(rows.iloc[0]["share"]),

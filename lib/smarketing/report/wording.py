@@ -162,8 +162,8 @@ def breakdown_title(found: Breakdown) -> str:
     whole, groups = found.rows.iloc[0], found.rows.iloc[1:].dropna(subset=["share"])
     if math.isnan(whole["share"]) or groups.empty:
         return f"Too little is on record to compare by {found.by}"
-    above = groups[groups["lower"] > whole["share"]]["group"].tolist()
-    below = groups[groups["upper"] < whole["share"]]["group"].tolist()
+    above = groups[groups["apart"] > 0]["group"].tolist()
+    below = groups[groups["apart"] < 0]["group"].tolist()
     overall = f"the whole ({formats.share(whole['share'])})"
     if above and below:
         return f"Above {overall}: {formats.listed(above)}; below: {formats.listed(below)}"
