@@ -60,9 +60,11 @@ def sum_panel(view: View, kpi: Kpi, targets: Targets, tally: Tally, unit: str) -
     scope = view.scope.parts
     stopped = _stopped(view, tally, column)
 
-    def gone(period: Period) -> bool:
-        """Whether the data end before a period: nothing on record is then not the same as nothing."""
-        return stopped is not None and period.start > stopped.end
+    def known(periods: Sequence[Period], sums: pd.DataFrame) -> list[float]:
+        """Values by period; NaN where the data end before it (nothing on record is not nothing) or amounts lack."""
+        gone = [stopped is not None and period.start > stopped.end for period in periods]
+        values = zip(gone, sums.iterrows(), strict=True)
+        return [math.nan if after or _no_amounts(row) else float(row[column]) for after, (_, row) in values]
 
     def frame(periods: Sequence[Period], sums: pd.DataFrame, year_ago: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(
@@ -70,12 +72,15 @@ def sum_panel(view: View, kpi: Kpi, targets: Targets, tally: Tally, unit: str) -
                 "period": [p.label for p in periods],
                 "start": [p.start for p in periods],
                 "end": [p.end for p in periods],
-                "value": [math.nan if gone(p) else v for p, v in zip(periods, sums[column], strict=True)],
+                "value": known(periods, sums),
                 "lower": math.nan,
                 "upper": math.nan,
                 "n": sums["n"].to_numpy(),
                 "target": [or_nan(targets.total(name, p.start, p.end, scope)) for p in periods],
-                "prior_year": np.where(year_ago["n"] > 0, year_ago[column], math.nan),
+                "prior_year": [
+                    float(row[column]) if row["n"] and not _no_amounts(row) else math.nan
+                    for _, row in year_ago.iterrows()
+                ],
             }
         )
 
@@ -89,7 +94,7 @@ def sum_panel(view: View, kpi: Kpi, targets: Targets, tally: Tally, unit: str) -
     first = np.argmax(series > 0) if (series > 0).any() else len(series)
     weeks_kept = series[first:]
     current, prior = tally.windows.iloc[1], tally.windows.iloc[0]
-    reason = f"nothing is on record after {stopped.label}" if stopped else _no_amounts(current, kpi) if money else ""
+    reason = f"nothing is on record after {stopped.label}" if stopped else _no_amounts(current)
     value, lower, upper = float(current[column]), None, None
     if len(weeks_kept) > len(laid.weeks):
         spread = sum_of_weeks(weeks_kept, len(laid.weeks))
@@ -101,7 +106,7 @@ def sum_panel(view: View, kpi: Kpi, targets: Targets, tally: Tally, unit: str) -
         )
     target = targets.total(name, laid.current.start, laid.current.end, scope)
     target = whole(target)
-    whole_prior = bool(prior["n"] > 0) and len(weeks_kept) >= 2 * len(laid.weeks)
+    whole_prior = bool(prior["n"] > 0) and len(weeks_kept) >= 2 * len(laid.weeks) and not _no_amounts(prior)
     change = value - float(prior[column]) if whole_prior and not reason else None
     half = None if lower is None or upper is None else (upper - value) * math.sqrt(2)
     figure = KeyFigure(
@@ -125,7 +130,7 @@ def sum_panel(view: View, kpi: Kpi, targets: Targets, tally: Tally, unit: str) -
         change_lower=None if change is None or half is None else whole(change - half),
         change_upper=None if change is None or half is None else whole(change + half),
         currency=view.definitions.money.reporting_currency if money else "",
-        series=tuple(None if gone(p) else float(v) for p, v in zip(laid.months, tally.months[column], strict=True)),
+        series=tuple(None if math.isnan(v) else v for v in known(laid.months, tally.months)),
         series_label=f"{len(laid.months)} months to {laid.months[-1].label}",
         reason=reason,
     )
@@ -235,7 +240,8 @@ def _status(
     )
 
 
-def _no_amounts(sums: pd.Series, kpi: Kpi) -> str:
+def _no_amounts(sums: pd.Series) -> str:
+    """Say how many deals have no amount where that is too many for a sum; an empty text for counts."""
     if sums["n"] and sums["blank"] / sums["n"] > LONGEST_GAP:
         return f"{sums['blank']:,.0f} of {sums['n']:,.0f} deals have no amount"
     return ""
