@@ -60,10 +60,12 @@ class Raw:
 
 
 def embedded_engine() -> Any:
-    """Return a DuckDB of our own: in memory, in UTC, and never reaching out for extensions."""
+    """Return a DuckDB of our own: in memory, in UTC, without a progress bar, never reaching out for extensions."""
     backend = ibis.duckdb.connect()
     spill = Path(tempfile.gettempdir()) / "smarketing-duckdb"
-    for setting in ("autoinstall_known_extensions = false", "TimeZone = 'UTC'", f"temp_directory = {_quoted(spill)}"):
+    settings = ("autoinstall_known_extensions = false", "TimeZone = 'UTC'", f"temp_directory = {_quoted(spill)}")
+    # A progress bar is printed into whatever a notebook shows.
+    for setting in (*settings, "enable_progress_bar = false"):
         backend.con.execute(f"SET {setting}")
     return backend
 
