@@ -17,9 +17,10 @@ import click
 
 from smarketing.company.inputs import check_inputs
 from smarketing.company.tables import CompanyError
-from smarketing.run.ledger import Ledger
+from smarketing.run.ledger import Ledger, LedgerError
 from smarketing.run.plans import PlanError, project
-from smarketing.run.suite import publish_index, read_runs, run_all, stderr, workers_for
+from smarketing.run.publishing import publish_index
+from smarketing.run.suite import read_runs, run_all, stderr, workers_for
 
 FAILED, WRONG = 1, 2
 
@@ -46,7 +47,10 @@ def demo(leads: int, seed: int, as_of: str, folder: str) -> None:
     except ValueError:
         _stop(f"--as-of is {as_of!r}; write a day as 2026-11-15.", WRONG)
     target = _project() / folder
-    build_demo(target, leads=leads, seed=seed, as_of=day, progress=stderr)
+    try:
+        build_demo(target, leads=leads, seed=seed, as_of=day, progress=stderr)
+    except ValueError as error:
+        _stop(str(error), WRONG)
     click.echo(f"The demo company is in {folder}; what is true of it is in {folder}/truth.json.")
 
 
@@ -56,7 +60,7 @@ def demo(leads: int, seed: int, as_of: str, folder: str) -> None:
 def check(files: tuple[Path, ...], data: Path | None) -> None:
     """Check input files, params files or suites without running anything."""
     faults: list[str] = []
-    for path in files:
+    for path in (path.resolve() for path in files):
         try:
             if path.parent.name == "inputs":
                 faults += check_inputs(path, data=data, progress=stderr)
@@ -64,7 +68,9 @@ def check(files: tuple[Path, ...], data: Path | None) -> None:
                 for run in read_runs([path]):
                     inputs = getattr(run.plan, "inputs", None)
                     if inputs is not None:
-                        faults += check_inputs(run.plan.path(inputs), data=getattr(run.plan, "data", None) or data)
+                        own = getattr(run.plan, "data", None)
+                        folder = data if own is None else run.plan.path(own)
+                        faults += check_inputs(run.plan.path(inputs), data=folder, progress=stderr)
         except (CompanyError, PlanError) as error:
             faults.append(str(error))
     for fault in faults:
@@ -107,7 +113,12 @@ def ledger() -> None:
 @click.option("--reports", default="reports", show_default=True, type=click.Path(path_type=Path))
 def rebuild(reports: Path) -> None:
     """Make the ledger anew from the published figures.json files."""
-    found = Ledger(reports).rebuild()
+    if not reports.is_dir():
+        _stop(f"There is no folder {reports}. Name the one that holds the published reports.", WRONG)
+    try:
+        found = Ledger(reports).rebuild()
+    except LedgerError as error:
+        _stop(str(error), FAILED)
     publish_index(reports)
     click.echo(f"The ledger holds {found} published report{'' if found == 1 else 's'}.")
 

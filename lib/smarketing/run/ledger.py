@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -39,6 +39,10 @@ create table if not exists failures (
 """
 
 
+class LedgerError(RuntimeError):
+    """The ledger, or a ``figures.json`` that it is made from, cannot be read: which file, and how to put it right."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
     """What one published report recorded. ``parameters`` are pairs in the order of the parameters cell."""
@@ -56,6 +60,12 @@ class Recorded:
     checks: tuple[Check, ...] = ()
     parameters: tuple[tuple[str, Any], ...] = ()
     facts: tuple[tuple[str, str], ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        names = [figure.name for figure in self.figures]
+        double = sorted({name for name in names if names.count(name) > 1})
+        if double:
+            raise ValueError(f"{self.notebook} records figure {double[0]!r} twice; give each figure a name of its own.")
 
     def to_json(self) -> str:
         """Return the content of ``figures.json``."""
@@ -118,19 +128,29 @@ class Ledger:
         self.reports = reports
         self.file = reports / FILE
 
-    def record(self, recorded: Recorded, publish: Callable[[], None] | None = None) -> None:
+    def record(self, recorded: Recorded, publish: AbstractContextManager[None] | None = None) -> None:
         """Keep what a run recorded, in place of an earlier run for the same day.
 
-        ``publish`` moves the report into place inside the same transaction, so that page and ledger agree and two runs
-        do not publish at once.
+        ``publish`` moves the report into place, and back if the transaction that it is entered in is not committed, so
+        that page and ledger agree; while it is open no other run publishes.
         """
-        with self._writing() as connection:
-            if publish is not None:
-                publish()
+        with self._writing() as connection, publish or nullcontext():
             _insert(connection, recorded)
             connection.execute(
                 "delete from failures where notebook = ? and case_name = ?", (recorded.notebook, recorded.case)
             )
+            connection.execute("commit")
+
+    def holds(self, recorded: Recorded) -> bool:
+        """Whether exactly this is on record for its notebook, case and day."""
+        key = (recorded.notebook, recorded.case, recorded.as_of.isoformat())
+        return recorded in self._runs("notebook = ? and case_name = ? and as_of = ?", key)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep every other process from publishing."""
+        with self._writing():
+            yield
 
     def failed(self, notebook: str, case: str, as_of: str, error: str) -> None:
         """Note that the latest run of a case failed; what it published before stays."""
@@ -181,17 +201,20 @@ class Ledger:
 
     def rebuild(self) -> int:
         """Make the ledger anew from the published ``figures.json`` files; return how many there were."""
-        recorded = [
-            Recorded.from_json(path.read_text(encoding="utf-8"))
-            for path in sorted(self.reports.glob("*/*/*/figures.json"))
-            if not path.parent.name.startswith(".")
-        ]
+        recorded = [run for path in sorted(self.reports.glob("*/*/*/figures.json")) for run in _published(path)]
+        try:
+            self._fill(recorded)
+        except LedgerError:
+            self.file.unlink()
+            self._fill(recorded)
+        return len(recorded)
+
+    def _fill(self, recorded: list[Recorded]) -> None:
         with self._writing() as connection:
             connection.execute("delete from runs")
             connection.execute("delete from figures")
             for run in recorded:
                 _insert(connection, run)
-        return len(recorded)
 
     def _runs(self, where: str, values: tuple[str, ...]) -> tuple[Recorded, ...]:
         with self._reading() as connection:
@@ -200,11 +223,9 @@ class Ledger:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        connection = self._open()
-        try:
+        # Reading leaves nothing behind where nothing has been recorded yet.
+        with closing(self._open() if self.file.exists() else _opened(":memory:")) as connection:
             yield connection
-        finally:
-            connection.close()
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -212,7 +233,8 @@ class Ledger:
         try:
             connection.execute("begin immediate")
             yield connection
-            connection.execute("commit")
+            if connection.in_transaction:
+                connection.execute("commit")
         except BaseException:
             connection.rollback()
             raise
@@ -221,9 +243,36 @@ class Ledger:
 
     def _open(self) -> sqlite3.Connection:
         self.reports.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self.file, timeout=60, isolation_level=None)
+        try:
+            return _opened(self.file)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            raise LedgerError(
+                f"The ledger {self.file} cannot be read ({error}). Make it anew: smarketing ledger rebuild."
+            ) from None
+
+
+def _opened(file: Path | str) -> sqlite3.Connection:
+    connection = sqlite3.connect(file, timeout=60, isolation_level=None)
+    try:
         connection.executescript(TABLES)
-        return connection
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _published(path: Path) -> Iterator[Recorded]:
+    """Read a ``figures.json``; one that stands in another folder than its day's was never published."""
+    try:
+        recorded = Recorded.from_json(path.read_text(encoding="utf-8"))
+    except (ValueError, KeyError, TypeError) as error:
+        raise LedgerError(
+            f"{path} is not the record of a report ({type(error).__name__}: {error}). Restore it, or remove its folder."
+        ) from None
+    if path.parent.name == recorded.as_of.isoformat():
+        yield recorded
 
 
 def _insert(connection: sqlite3.Connection, run: Recorded) -> None:

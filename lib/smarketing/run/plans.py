@@ -8,18 +8,19 @@ as they are, so the plan is read before papermill starts, and again in the noteb
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from smarketing.company.decisions import DecisionLog, read_decisions
-from smarketing.company.definitions import Definitions, read_definitions, read_yaml
+from smarketing.company.definitions import Definitions, read_definitions
 from smarketing.company.inputs import open_company
 from smarketing.company.tables import Company, CompanyError
 from smarketing.company.targets import Targets, read_targets, targets_of
 from smarketing.company.wrong_keys import explain, nearest
+from smarketing.company.yaml_file import read_yaml
 from smarketing.measures.scope import Scope
 from smarketing.measures.view import View, last_day, view
 from smarketing.run.ledger import Ledger, Recorded
@@ -43,6 +44,21 @@ class Plan(BaseModel):
     as_of: date | None = None
     definitions: str = "params/definitions.yml"
     decisions: str | None = "params/decisions.yml"
+
+    @field_validator("as_of", mode="before")
+    @classmethod
+    def _a_day(cls, value: object) -> object:
+        """Take a day as it is written in a file or a cell; a number would be read as seconds since 1970."""
+        if value is None or value == "":
+            return None
+        try:
+            if isinstance(value, str):
+                return date.fromisoformat(value)
+        except ValueError:
+            pass
+        if isinstance(value, date) and not isinstance(value, datetime):
+            return value
+        raise ValueError("write a day as 2026-11-15")
 
     @classmethod
     def from_cell(cls, names: Mapping[str, Any]) -> Self:
@@ -161,11 +177,13 @@ def plan_of(notebook: str) -> type[Plan]:
 
 def read_plan(path: Path) -> Plan:
     """Read ``params/<notebook>/<case>.yml``: the folder names the notebook, the file its parameters."""
-    plan = plan_of(path.parent.name)
     try:
-        values = read_yaml(path, "Params")
+        plan = plan_of(path.parent.name)
+        values = read_yaml(path, what="params file")
+    except PlanError as error:
+        raise PlanError(f"Params file {path}: its folder has to name the notebook. {error}") from None
     except CompanyError as error:
-        raise PlanError(str(error)) from None
+        raise PlanError(f"Params file {path}: {error}.") from None
     return plan.read(values, f"Params file {path}")
 
 

@@ -49,7 +49,10 @@ def provenance(
     ``sources`` are the files or tables read, ``composed`` the reports that were put together. The project's name
     and version stand for the code together with a hash of every module; nothing here is a clock.
     """
-    parameters = "; ".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in plan.parameters())
+    # Where reports are kept is no input: what was read from there is named by its run id.
+    parameters = "; ".join(
+        f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in plan.parameters() if name != "reports"
+    )
     notebook = project() / "notebooks" / f"{plan.notebook}.ipynb"
     files = [(name, _sha256(plan.path(name))) for name in plan.files()]
     inputs = [(f"{s.table}: {s.name}", f"{s.sha256[:16] or 'a table'} · {s.rows:,} rows") for s in sources]

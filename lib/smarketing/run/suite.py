@@ -14,6 +14,7 @@ import traceback
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -22,18 +23,16 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import yaml
 
-from smarketing.company.definitions import read_yaml
 from smarketing.company.tables import CompanyError
+from smarketing.company.yaml_file import read_yaml
 from smarketing.measures.results import Check, Finding, KeyFigure
 from smarketing.report.exporter import Exported, export
 from smarketing.report.faults import NotFitToPublish
-from smarketing.report.index_page import IndexRow, index_page
 from smarketing.report.layout import blocks_of
-from smarketing.report.workbook import workbook
-from smarketing.run.ledger import Ledger, Recorded
+from smarketing.run.ledger import Ledger, LedgerError, Recorded
 from smarketing.run.plans import Plan, PlanError, project, read_plan
+from smarketing.run.publishing import mend, placed, publish_index, write
 
 Say = Callable[[str], None]
 FAILED = "failed"
@@ -88,36 +87,12 @@ def read_runs(paths: Sequence[Path]) -> list[Run]:
 
 def run_all(runs: Sequence[Run], *, reports: Path, workers: int = 2, say: Say = print) -> list[RunResult]:
     """Run notebooks and publish their reports; later notebooks wait for earlier ones, whose figures they read."""
+    mend(reports)
     results: list[RunResult] = []
     for _, together in groupby(runs, key=lambda run: run.plan.notebook):
         results += _some(list(together), reports, workers, say)
     publish_index(reports)
     return results
-
-
-def publish_index(reports: Path) -> Path:
-    """Write ``reports/index.html`` from the ledger: all cases, latest, headline, state."""
-    ledger = Ledger(reports)
-    rows = []
-    for state in ledger.states():
-        link = f"{state.notebook}/{state.case}/{state.as_of}/report.html" if state.as_of else ""
-        failed = "failed, last good report kept" if link else "failed, no report yet"
-        rows.append(
-            IndexRow(
-                question=state.title or state.notebook,
-                case=state.case,
-                as_of=state.as_of.isoformat() if state.as_of else "",
-                headline=state.headline,
-                state="ok" if state.state == "ok" else failed,  # type: ignore[arg-type]
-                link=link,
-                detail=state.error.strip().splitlines()[-1] if state.error.strip() else "",
-            )
-        )
-    page = reports / "index.html"
-    draft = page.with_name(f".{uuid.uuid4().hex}.html")
-    draft.write_text(index_page(rows), encoding="utf-8")
-    draft.replace(page)
-    return page
 
 
 def run_one(params: Path, reports: Path, root: Path) -> RunResult:
@@ -131,16 +106,16 @@ def run_one(params: Path, reports: Path, root: Path) -> RunResult:
         executed = _execute(plan, params, reports, staging / "run.ipynb", root)
         exported = export(executed, kicker=plan.agreed().company)
         recorded = _recorded(plan, executed, exported)
-        _write(staging, exported, recorded)
+        write(staging, exported, recorded)
         target = home / recorded.as_of.isoformat()
-        Ledger(reports).record(recorded, publish=lambda: _move(staging, target))
+        Ledger(reports).record(recorded, publish=placed(staging, target))
         shutil.rmtree(home / FAILED, ignore_errors=True)
         return RunResult(plan.notebook, plan.case, target)
     except Exception as error:
-        kept = home / FAILED
         text = _explained(error)
         (staging / "error.txt").write_text(text + "\n\n" + traceback.format_exc(), encoding="utf-8")
-        _move(staging, kept)
+        with placed(staging, home / FAILED):
+            pass
         Ledger(reports).failed(plan.notebook, plan.case, str(plan.as_of or ""), text)
         return RunResult(plan.notebook, plan.case, None, text)
     finally:
@@ -150,15 +125,19 @@ def run_one(params: Path, reports: Path, root: Path) -> RunResult:
 def _params(paths: Sequence[Path], faults: list[str]) -> Iterator[Path]:
     for path in paths:
         try:
-            content = read_yaml(path, "Params")
+            content = read_yaml(path, what="params file")
         except CompanyError as error:
-            faults.append(str(error))
+            faults.append(f"Params file {path}: {error}.")
             continue
         if "runs" not in content:
             yield path
             continue
-        for name in content["runs"]:
-            yield project() / str(name)
+        listed = content["runs"]
+        if not isinstance(listed, list) or not listed or not all(isinstance(name, str) for name in listed):
+            faults.append(f"Suite {path}: runs is {listed!r}; write a list of params files, one a line.")
+            continue
+        for name in listed:
+            yield project() / name
 
 
 def _some(runs: Sequence[Run], reports: Path, workers: int, say: Say) -> list[RunResult]:
@@ -173,12 +152,25 @@ def _some(runs: Sequence[Run], reports: Path, workers: int, say: Say) -> list[Ru
         while waiting:
             done, _ = wait(waiting, timeout=BEAT, return_when=FIRST_COMPLETED)
             for future in done:
-                run, result = waiting.pop(future), future.result()
+                run = waiting.pop(future)
+                result = _ended(future, run, reports)
                 say(f"{run.name}: {'published ' + str(result.folder) if result.folder else 'failed: ' + result.error}")
                 results.append(result)
             if not done:
                 say(f"still running: {', '.join(run.name for run in waiting.values())}")
     return results
+
+
+def _ended(future: Future[RunResult], run: Run, reports: Path) -> RunResult:
+    """Return what became of a run; a process that was killed, or could not keep its failure, is a failure too."""
+    error = future.exception()
+    if error is None:
+        return future.result()
+    text = f"{type(error).__name__}: {error}"
+    # A ledger that cannot be written is often the very reason.
+    with suppress(LedgerError, OSError):
+        Ledger(reports).failed(run.plan.notebook, run.plan.case, str(run.plan.as_of or ""), text)
+    return RunResult(run.plan.notebook, run.plan.case, None, text)
 
 
 class _one_thread_each:  # noqa: N801  (reads as a phrase)
@@ -202,7 +194,7 @@ def _execute(plan: Plan, params: Path, reports: Path, output: Path, root: Path) 
     import papermill
     from traitlets.config import Config
 
-    values = yaml.safe_load(params.read_text(encoding="utf-8")) or {}
+    values = read_yaml(params, what="params file")
     values = {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
     if "reports" in type(plan).model_fields:
         # Relative where it can be: the page prints it, and an absolute path would differ from machine to machine.
@@ -251,28 +243,6 @@ def _payload(executed: nbformat.NotebookNode, kind: str) -> dict[str, Any]:
             if block.kind == kind:
                 return dict(block.payload)
     raise NotFitToPublish([f"the notebook shows no {kind}; display blocks.{kind.replace(' ', '_')}(...)"])
-
-
-def _write(folder: Path, exported: Exported, recorded: Recorded) -> None:
-    (folder / "report.html").write_text(exported.html, encoding="utf-8")
-    (folder / "summary.txt").write_text(exported.summary_text, encoding="utf-8")
-    (folder / "figures.json").write_text(recorded.to_json(), encoding="utf-8")
-    (folder / "tables.xlsx").write_bytes(workbook(exported.tables))
-
-
-def _move(staged: Path, target: Path) -> None:
-    """Put a folder in place of another; what stood there goes only once the new one stands."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f".{target.name}-{uuid.uuid4().hex}")
-    if target.exists():
-        target.rename(aside)
-    try:
-        staged.rename(target)
-    except OSError:
-        if aside.exists():
-            aside.rename(target)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _explained(error: Exception) -> str:
