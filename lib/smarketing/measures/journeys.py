@@ -99,10 +99,11 @@ def lead_journeys(company: Company, definitions: Definitions, scope: Scope, as_o
     leads = restrict(enrich(company, "lead"), scope)
     each_spell = stages.recycled_leads == "each_spell"
     log = _lead_log(company, stages)
-    if not each_spell:
-        log = log.filter(log.spell == 1)
-    pivot = log.group_by("journey", "spell").aggregate(
-        **{f"at_{name}": log.at.min(where=log.stage == name) for name in stages.names}
+    passes = ["journey", "spell"] if each_spell else ["journey"]
+    pivot = (
+        (log if each_spell else log.filter(log.spell == 1))
+        .group_by(*passes)
+        .aggregate(**{f"at_{name}": log.at.min(where=log.stage == name) for name in stages.names})
     )
     rows = leads.left_join(pivot, leads.subject_id == pivot.journey).drop("journey")
     first = stages.funnel[0].stage
@@ -176,8 +177,7 @@ def durations(journeys: Journeys, stage: str, to_stage: str) -> Durations:
 
 def days_between(start: ir.TimestampValue, end: ir.TimestampValue) -> ir.IntegerValue:
     """Return whole calendar days from one time to another: a date-only field and a time on that day are 0 apart."""
-    seconds = end.truncate("D").epoch_seconds() - start.truncate("D").epoch_seconds()
-    return (seconds / 86_400).round().cast("int64")
+    return end.date().delta(start.date(), unit="day").cast("int64")
 
 
 def _lead_log(company: Company, stages: Stages) -> ir.Table:
