@@ -11,7 +11,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -64,9 +64,12 @@ def embedded_engine() -> Any:
     backend = ibis.duckdb.connect()
     spill = Path(tempfile.gettempdir()) / "smarketing-duckdb"
     settings = ("autoinstall_known_extensions = false", "TimeZone = 'UTC'", f"temp_directory = {_quoted(spill)}")
-    # A progress bar is printed into whatever a notebook shows.
-    for setting in (*settings, "enable_progress_bar = false"):
+    for setting in settings:
         backend.con.execute(f"SET {setting}")
+    # A progress bar would be printed into what a notebook shows. In a kernel without ipywidgets there is none, and
+    # DuckDB then refuses to switch it off.
+    with suppress(duckdb.InvalidInputException):
+        backend.con.execute("SET enable_progress_bar = false")
     return backend
 
 
