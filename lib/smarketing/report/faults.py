@@ -137,9 +137,22 @@ def _in_blocks(shown: Sequence[Block]) -> list[str]:
         if block.kind != "checks":
             continue
         for check in (Check.from_dict(dict(values)) for values in block.payload["checks"]):
-            if check.error and check.outcome == "failed":
-                found.append(f"data check {check.code} failed: {check.question} {check.detail} {check.remedy}".rstrip())
+            found += _of_check(check)
     return found
+
+
+def stop_at_failed(checks: Sequence[Check]) -> None:
+    """Raise `NotFitToPublish` where a check that is an error failed, before anything is made of such data."""
+    found = [fault for check in checks for fault in _of_check(check)]
+    if found:
+        raise NotFitToPublish(found)
+
+
+def _of_check(check: Check) -> list[str]:
+    if not check.error or check.outcome != "failed":
+        return []
+    said = [f"{check.detail}." if check.detail and not check.detail.endswith(".") else check.detail, check.remedy]
+    return [" ".join([f"data check {check.code} failed: {check.question}", *filter(None, said)])]
 
 
 def _in_page(html: str) -> list[str]:

@@ -6,15 +6,17 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from smarketing.company.definitions import Definitions
 from smarketing.company.tables import Source
+from smarketing.measures.privacy import shown
 from smarketing.run.ledger import Recorded
 from smarketing.run.plans import Plan, project
 
@@ -50,14 +52,12 @@ def provenance(
     and version stand for the code together with a hash of every module; nothing here is a clock.
     """
     # Where reports are kept is no input: what was read from there is named by its run id.
-    parameters = "; ".join(
-        f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in plan.parameters() if name != "reports"
-    )
+    given = {name: value for name, value in plan.parameters() if name != "reports"}
     notebook = project() / "notebooks" / f"{plan.notebook}.ipynb"
     files = [(name, _sha256(plan.path(name))) for name in plan.files()]
     inputs = [(f"{s.table}: {s.name}", f"{s.sha256[:16] or 'a table'} · {s.rows:,} rows") for s in sources]
     code = code_sha256()
-    parts = [plan.notebook, as_of.isoformat(), parameters, definitions.sha256, code, _notebook_sha256(notebook)]
+    parts = [plan.notebook, as_of.isoformat(), _listed(given), definitions.sha256, code, _notebook_sha256(notebook)]
     files += [(f"report of {r.notebook}", r.run_id) for r in composed]
     parts += [f"{s.table}|{s.name}|{s.sha256}|{s.rows}" for s in sources] + [f"{n}|{h}" for n, h in files]
     run_id = f"{as_of:%Y%m%d}-{hashlib.sha256(chr(10).join(parts).encode()).hexdigest()[:8]}"
@@ -68,10 +68,20 @@ def provenance(
         ("Definitions", f"version {definitions.version}, {definitions.sha256[:16]}"),
         *inputs,
         *((name, sha[:17]) for name, sha in files),
-        ("Parameters", parameters),
+        ("Parameters", _listed(given | _hidden(given, definitions))),
         ("Software", ", ".join([f"python {sys.version.split()[0]}", *(f"{n} {version(n)}" for n in SOFTWARE)])),
     ]
     return Provenance(run_id, as_of, tuple(pairs))
+
+
+def _listed(parameters: Mapping[str, Any]) -> str:
+    return "; ".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in parameters.items())
+
+
+def _hidden(parameters: Mapping[str, Any], definitions: Definitions) -> dict[str, str]:
+    """Return the parameters that name a person, as they may be printed."""
+    owner, redact = parameters.get("owner"), bool(parameters.get("redact"))
+    return {} if owner is None else {"owner": shown(owner, "owner", definitions.privacy, redact=redact)}
 
 
 @cache

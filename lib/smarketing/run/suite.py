@@ -36,6 +36,9 @@ from smarketing.run.publishing import mend, placed, publish_index, write
 
 Say = Callable[[str], None]
 FAILED = "failed"
+SAYS_IT_ALL = ("CompanyError", "PlanError", "RuleError", "NotFitToPublish")
+"""Errors whose message is written for the reader; of any other the kind is told too."""
+
 BEAT = 10.0
 """Seconds between two signs of life of a long run."""
 
@@ -247,12 +250,9 @@ def _payload(executed: nbformat.NotebookNode, kind: str) -> dict[str, Any]:
 
 def _explained(error: Exception) -> str:
     """Say what went wrong in the words of whoever raised it: a cell's error without its trace, or a list of faults."""
-    if isinstance(error, NotFitToPublish):
-        return str(error)
-    name, value = getattr(error, "ename", ""), getattr(error, "evalue", "")
-    if name:
-        return str(value) if name in ("CompanyError", "PlanError", "RuleError") else f"{name}: {value}"
-    return f"{type(error).__name__}: {error}"
+    name = getattr(error, "ename", "") or type(error).__name__
+    value = getattr(error, "evalue", "") or str(error)
+    return value if name in SAYS_IT_ALL else f"{name}: {value}"
 
 
 def stderr(text: str) -> None:
