@@ -36,10 +36,10 @@ def project_at(folder: Path, *, leads: int = 3_000, seed: int = 7) -> Path:
     return folder
 
 
-def params_file(project: Path, notebook: str, case: str, **values: Any) -> Path:
+def params_file(project: Path, notebook: str, name: str, /, **values: Any) -> Path:
     """Write ``params/<notebook>/<case>.yml``."""
-    path = project / "params" / notebook / f"{case}.yml"
-    path.write_text(yaml.safe_dump({"case": case, "as_of": "2026-11-15"} | values))
+    path = project / "params" / notebook / f"{name}.yml"
+    path.write_text(yaml.safe_dump({"case": name, "as_of": "2026-11-15"} | values))
     return path
 
 
