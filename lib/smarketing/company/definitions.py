@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from smarketing.company.tables import CompanyError
 from smarketing.company.wrong_keys import explain
+from smarketing.company.yaml_file import parse_yaml
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", description="lower-case letters, digits and _")]
 
@@ -239,11 +240,13 @@ class Definitions(Frozen):
 def read_yaml(path: Path, what: str) -> dict[str, Any]:
     """Read a YAML mapping; `CompanyError` names the file, the line and what was found instead."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CompanyError(
             f"{what} file {path} does not exist. Name an existing file, or copy one from params/."
         ) from None
+    except UnicodeDecodeError:
+        raise CompanyError(f"{what} file {path} is not UTF-8 text. Save it as UTF-8.") from None
     except yaml.YAMLError as error:
         raise CompanyError(f"{what} file {path} is not valid YAML: {' '.join(str(error).split())}.") from None
     if not isinstance(content, dict):

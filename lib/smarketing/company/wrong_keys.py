@@ -26,6 +26,9 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
     """Return one message for all faults of a validation, each with its place in the file and a remedy."""
     lines = []
     for fault in error.errors(include_url=False, include_context=True):
+        if fault["type"] == "too_short" and len(fault["input"]) >= fault["ctx"]["min_length"]:
+            # Only because an item of it is wrong, which has a line of its own.
+            continue
         place = ".".join(str(part) for part in fault["loc"]) or "the file"
         if fault["type"] == "extra_forbidden":
             owner = _model_at(model, fault["loc"][:-1])

@@ -33,7 +33,21 @@ def _without_doubles(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     return loader.construct_mapping(node, deep=True)
 
 
+def _time_or_text(loader: _Loader, node: yaml.ScalarNode) -> Any:
+    """Leave a day that does not exist (2026-02-30) a text, so that whoever checks the file can name its place."""
+    try:
+        return loader.construct_yaml_timestamp(node)
+    except ValueError:
+        return node.value
+
+
 _Loader.add_constructor("tag:yaml.org,2002:map", _without_doubles)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _time_or_text)
+
+
+def parse_yaml(text: str) -> Any:
+    """Read YAML text; ``yaml.YAMLError`` where it is none or gives a key twice."""
+    return yaml.load(text, _Loader)
 
 
 def read_yaml(path: Path, *, what: str) -> dict[Any, Any]:
@@ -46,7 +60,7 @@ def read_yaml(path: Path, *, what: str) -> dict[Any, Any]:
     """
     path = Path(path)
     try:
-        said = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        said = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError:
         others = ", ".join(sorted(file.name for file in path.parent.glob("*.yml"))) or "none"
         raise CompanyError(f"there is no {what} {path.name}; in its folder: {others}") from None
