@@ -64,31 +64,34 @@ GLOSSARY = (
 
 
 def definitions(agreed: Definitions) -> Block:
-    """Print the stages, figures and limits in force, each with how firm it is and who owns it."""
-    rows: list[tuple[str, str, str, str]] = []
-    for stage in agreed.stages.funnel:
-        rows.append((stage.label, f"{stage.enters_when} ({stage.team})", *_firm(agreed.stages)))
-    rows += [(exit_.label, exit_.means, *_firm(agreed.stages)) for exit_ in agreed.stages.exits]
-    rows += [(kpi.label, _kpi(kpi, agreed), *_firm(agreed.kpis)) for kpi in agreed.kpis.figures]
+    """Print the stages, figures and limits in force, each with how firm it is and who owns it.
+
+    What holds for several terms in a row is said at the first of them.
+    """
     windows, evidence = agreed.windows, agreed.evidence
-    rows.append(
+    terms: list[tuple[str, str, Entry]] = [
+        *((stage.label, f"{stage.enters_when} ({stage.team})", agreed.stages) for stage in agreed.stages.funnel),
+        *((exit_.label, exit_.means, agreed.stages) for exit_ in agreed.stages.exits),
+        *((kpi.label, _kpi(kpi, agreed), agreed.kpis) for kpi in agreed.kpis.figures),
         (
             "Windows",
             f"funnel followed {windows.funnel_days} days, cohorts of {windows.cohort_days} days, "
             f"{windows.recent_weeks} weeks beside {windows.trend_months} months",
-            *_firm(windows),
-        )
-    )
-    rows.append(
+            windows,
+        ),
         (
             "Minimum evidence",
             f"{evidence.minimum_denominator} in the denominator, {evidence.minimum_events} events, "
             f"{evidence.minimum_effective_accounts} effective accounts",
-            *_firm(evidence),
-        )
-    )
-    rows.append(("Smallest group shown", str(agreed.privacy.smallest_group), *_firm(agreed.privacy)))
-    rows.append(("Reporting currency", agreed.money.reporting_currency, *_firm(agreed.money)))
+            evidence,
+        ),
+        ("Smallest group shown", str(agreed.privacy.smallest_group), agreed.privacy),
+        ("Reporting currency", agreed.money.reporting_currency, agreed.money),
+    ]
+    rows, before = [], None
+    for term, meaning, entry in terms:
+        rows.append((term, meaning, *(("", "") if _firm(entry) == before else _firm(entry))))
+        before = _firm(entry)
     return blocks.definitions(rows)
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 import pandas as pd
 
 from smarketing.company.definitions import Definitions
-from smarketing.measures.results import Check, Finding, KeyFigure
+from smarketing.measures.results import Check, Finding, KeyFigure, or_nan
 from smarketing.report import formats
 from smarketing.report.agreements import agreement_line
 from smarketing.report.blocks import Block, key_numbers, note, table
@@ -158,12 +158,13 @@ def every_number(sections: Sequence[Section]) -> list[Block]:
         rows = [
             {
                 "Figure": figure.label,
-                "Value": _value(figure, figure.value),
-                "From": _value(figure, figure.lower),
-                "To": _value(figure, figure.upper),
+                "Value": or_nan(figure.value),
+                "From": or_nan(figure.lower),
+                "To": or_nan(figure.upper),
+                "Unit": f"money:{figure.currency}" if figure.unit == "money" else figure.unit,
                 "n": figure.n,
                 "Of": figure.n_label,
-                "Target": _value(figure, figure.target),
+                "Target": or_nan(figure.target),
                 "Status": STATUS_WORDS[figure.status] + (f": {figure.reason}" if figure.reason else ""),
                 "Period": figure.period,
             }
@@ -174,7 +175,7 @@ def every_number(sections: Sequence[Section]) -> list[Block]:
                 pd.DataFrame(rows),
                 id=f"tab-figures-{_anchor(section)}",
                 title=f"{formats.many(len(rows), 'figure')} recorded by: {section.title}",
-                formats={"n": "count"},
+                formats={"n": "count"} | dict.fromkeys(("Value", "From", "To", "Target"), "by Unit"),
                 subtitle=f"Recorded under definitions version {section.definitions_version}.",
                 source=f"{section.notebook}, case {section.case}",
             )
@@ -222,7 +223,3 @@ def _anchor(section: Section) -> str:
 
 def _labels(several: Sequence[KeyFigure]) -> str:
     return formats.listed([figure.label[:1].lower() + figure.label[1:] for figure in several])
-
-
-def _value(figure: KeyFigure, value: float | None) -> str:
-    return formats.value_of(value, figure.unit, figure.currency)

@@ -89,7 +89,7 @@ def paint(rows: pd.DataFrame, sheet: Sheet, *, unit: str, currency: str) -> Figu
         left = 2.0
     else:
         widest = max(canvas.text_width(str(label), 600) for label in rows["label"])
-        left = min(widest, sheet.width * 0.3) + 12
+        left = min(widest, sheet.width * 0.3) + 16
     room = min(room, sheet.width * 0.55)
     span = sheet.width - left - room
     values = pd.concat([rows["value"], rows["prior"]]) if "prior" in rows.columns else rows["value"]

@@ -85,8 +85,7 @@ def write(
     return figure.text(
         x / full_width,
         1 - y / full_height,
-        # One line, without control characters: those are not allowed in a page.
-        "".join(letter for letter in " ".join(text.split()) if letter.isprintable()),
+        clean(text),
         ha=align,
         va="center_baseline",
         color=palette.LIGHT[colour],
@@ -94,11 +93,16 @@ def write(
     )
 
 
+def clean(text: str) -> str:
+    """Return one line without control characters: those are not allowed in a page, and have no width."""
+    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
+
+
 @cache
 def text_width(text: str, weight: int = 400, size: float = TEXT) -> float:
     """Return how many pixels wide ``text`` is."""
     with _style():
-        return float(_ruler().get_text_width_height_descent(text, _font(weight, size), ismath=False)[0])
+        return float(_ruler().get_text_width_height_descent(clean(text), _font(weight, size), ismath=False)[0])
 
 
 @cache
@@ -113,7 +117,7 @@ def _font(weight: int, size: float) -> FontProperties:
 
 def shorten(text: str, width: float, weight: int = 400) -> str:
     """Return ``text``, cut with an ellipsis where it is wider than ``width`` pixels."""
-    text = " ".join(text.split())
+    text = clean(text)
     if text_width(text, weight) <= width:
         return text
     fits = bisect_right(range(len(text)), width, key=lambda end: text_width(text[:end].rstrip() + "…", weight))
@@ -122,7 +126,7 @@ def shorten(text: str, width: float, weight: int = 400) -> str:
 
 def wrapped(text: str, width: float, *, lines: int = 2, weight: int = 400) -> list[str]:
     """Break ``text`` at spaces into at most ``lines`` lines of ``width`` pixels; what is left over is cut."""
-    words, rows = text.split(), [""]
+    words, rows = clean(text).split(), [""]
     while words:
         longer = f"{rows[-1]} {words[0]}".strip()
         if rows[-1] and text_width(longer, weight) > width and len(rows) < lines:

@@ -88,7 +88,7 @@ def paint(rows: pd.DataFrame, others: pd.DataFrame, sheet: Sheet, *, change_labe
     figure = canvas.blank(sheet, top + steps_height + exits_height + 6)
     names = [str(name) for name in (*rows["stage"], *others["exit"])]
     widest = max(canvas.text_width(name, 600) for name in names)
-    left = 1.0 if sheet.narrow else min(widest, sheet.width * 0.28) + 12
+    left = 1.0 if sheet.narrow else min(widest, sheet.width * 0.28) + 16
     ends = [f"{formats.count(row['count'])} · {formats.share(row['share'])}" for _, row in rows.iterrows()]
     room = max([canvas.text_width(text, 600) for text in ends] + [110.0]) + 14
     span = (sheet.width - left - room) if sheet.narrow else (sheet.width - left) * 0.62

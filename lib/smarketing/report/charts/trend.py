@@ -104,7 +104,9 @@ def paint(
         for panel in panels
     ]
     entries = legend.entries([grain for row in grains for _, grain in row], prior_year_label, width=sheet.width)
-    plot_height, top = (112.0 if sheet.narrow else 128.0), legend.height(entries)
+    # Three flat panels, twice, share one printed page.
+    wide_height = 108.0 if len(panels) < _MOST_PANELS else 92.0
+    plot_height, top = (112.0 if sheet.narrow else wide_height), legend.height(entries)
     block = plot_height + 24
     tall = [(len(row) * (block + LINE + 4) + LINE + 10) if sheet.narrow else (block + LINE + 18) for row in grains]
     tall = [height if row else 3 * LINE for height, row in zip(tall, grains, strict=True)]
@@ -129,13 +131,14 @@ def paint(
             ]
             for index, ((caption, grain), (left, width)) in enumerate(zip(row, edges, strict=False)):
                 shown = name if index == 0 else ""
-                room = width - canvas.text_width(caption) - 12
                 start = left
                 if shown:
-                    shown = canvas.shorten(shown, room, 700)
+                    shown = canvas.shorten(shown, width - 8, 700)
                     canvas.write(figure, shown, x=left, y=top + 10, weight=700)
                     start = left + canvas.text_width(shown, 700) + 10
-                canvas.write(figure, caption, x=start, y=top + 10, colour="muted")
+                # A long name needs the room; the dates below say that these are weeks.
+                if start + canvas.text_width(caption) <= left + width:
+                    canvas.write(figure, caption, x=start, y=top + 10, colour="muted")
                 _plot(figure, grain, panel, left=left, top=top + LINE + 2, width=width, height=plot_height)
         top += height
     return figure
