@@ -103,10 +103,11 @@ def verdict(sections: Sequence[Section], agreed: Definitions) -> list[Answer]:
 
 def brief(sections: Sequence[Section], agreed: Definitions) -> Block:
     """Lead with what the sections concluded and how far their numbers can be relied on, then their findings."""
-    answers = {answer.question: answer for answer in verdict(sections, agreed)}
-    words, data = answers["Are the definitions agreed?"], answers["Can the data be trusted?"]
-    basis = f"Definitions: {words.why}. Data checks: {data.why}."
-    lead = " ".join([*(section.headline for section in sections), basis])
+    words = "All definitions are agreed."
+    if agreed.not_agreed:
+        words = f"Still to be agreed on: {formats.listed(agreed.not_agreed)}."
+    asked = [check for section in sections for check in section.checks]
+    lead = " ".join([*(section.headline for section in sections), words, f"Data checks: {checks_summary(asked)}."])
     found = sorted((f for section in sections for f in _linked(section)), key=lambda finding: -finding.weight)
     return bottom_line(lead, found[:5])
 
