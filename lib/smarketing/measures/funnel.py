@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from smarketing.company.tables import ObservedFrom
+from smarketing.company.tables import MissingTable, ObservedFrom
 from smarketing.estimates.rates import difference
 from smarketing.measures.clear import clearly_changed, largest
 from smarketing.measures.incidence import ALL, Share, TimeTo, outcomes, shares, times
 from smarketing.measures.journeys import Durations
 from smarketing.measures.periods import Period
 from smarketing.measures.results import KeyFigure, or_nan
-from smarketing.measures.view import View
+from smarketing.measures.view import View, has_step
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,9 @@ def funnel(view: View) -> Funnel:
     first = view.first_stage
     names = [stage.stage for stage in stages.funnel]
     tail = names[names.index(first.stage) :]
+    if len(tail) == 1:
+        # Only wins are on record: what entered before them is in a table that is not mapped.
+        raise MissingTable("leads")
     horizon, evidence = view.definitions.windows.funnel_days, view.definitions.evidence
     now, rows, curves, timing = view.cohort(), [], [], []
     whole: Durations | None = None
@@ -197,6 +200,10 @@ STEP = ("step_n", "step_rate", "step_lower", "step_upper", "step_reason", "step_
 def _step(view: View, stage: str, to_stage: str) -> dict[str, object]:
     """Measure the step from one stage to the next on its own clock, now and for the cohort before."""
     horizon, evidence = view.definitions.windows.funnel_days, view.definitions.evidence
+    row: dict[str, object] = dict.fromkeys(STEP, math.nan) | {"step_n": 0, "step_reason": "nobody entered"}
+    unmapped = has_step(view, stage)
+    if unmapped:
+        return row | {"step_reason": unmapped}
     now, before = (
         next(
             iter(
@@ -211,7 +218,6 @@ def _step(view: View, stage: str, to_stage: str) -> dict[str, object]:
         )
         for back in (0, 1)
     )
-    row: dict[str, object] = dict.fromkeys(STEP, math.nan) | {"step_n": 0, "step_reason": "nobody entered"}
     if now is None:
         return row
     row |= {

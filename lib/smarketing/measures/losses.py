@@ -48,7 +48,11 @@ class Losses:
 
 
 def losses(view: View, by: str) -> Losses:
-    """Measure losses by ``loss_reason`` or ``competitor`` over half the cohort days, and over the half before."""
+    """Measure losses by ``loss_reason`` or ``competitor`` over half the cohort days, and over the half before.
+
+    `MissingTable` where no deals are mapped.
+    """
+    view.company.table("opportunities")
     half = timedelta(days=view.definitions.windows.cohort_days // 2)
     period = _period(view.as_of - half + timedelta(days=1), view.as_of)
     before = _period(period.start - half, period.start - timedelta(days=1))

@@ -26,5 +26,5 @@ def shown(value: str, column: str, privacy: Privacy, *, redact: bool = False) ->
 
 
 def pseudonym(value: str, kind: str) -> str:
-    """Return a stable stand-in for a name, such as ``Owner 3fa9``."""
-    return f"{kind} {hashlib.blake2b(value.encode(), digest_size=2, person=kind.encode()).hexdigest()}"
+    """Return a stable stand-in for a name, such as ``Owner 3fa9c1d2``; even two of 5,000 names do not share one."""
+    return f"{kind} {hashlib.blake2b(value.encode(), digest_size=4, person=kind.encode()).hexdigest()}"
