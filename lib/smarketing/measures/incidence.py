@@ -19,7 +19,9 @@ from scipy import stats
 from smarketing.company.definitions import Evidence
 from smarketing.estimates.clusters import Clustered, clustered_share, effective_clusters
 from smarketing.estimates.survival import Incidence, Influence, LifeTable, incidence, influence
+from smarketing.measures.exact import INFLUENCE, cents, product, whole
 from smarketing.measures.journeys import Durations
+from smarketing.measures.scope import BLANK
 
 ALL = "all"
 """The group of everybody, where nothing is broken down."""
@@ -51,7 +53,7 @@ class Share:
 class Outcome:
     """The curves of one group: its life table, its cumulative incidences, and the journeys themselves.
 
-    ``life`` and ``curves`` are of money where shares are weighted; ``counts`` and ``n`` are always of journeys.
+    ``life`` and ``curves`` are of money (in cents) where shares are weighted; ``counts`` and ``n`` are always of journeys.
     """
 
     group: str
@@ -62,10 +64,10 @@ class Outcome:
 
 
 def outcomes(durations: Durations, *, by: str | None = None, weight: str | None = None) -> dict[str, Outcome]:
-    """Count exits by age in the engine and estimate the curves of each group (``by``: a text column).
+    """Count exits by age in the engine and estimate the curves of each group (``by``: a column).
 
     ``weight`` names a money column: shares are then of money; rows without it are left out. Groups are in
-    alphabetical order.
+    alphabetical order; rows without one are the group ``(blank)``.
     """
     rows = _prepared(durations, by, weight)
     sums = {"weight": rows.weight.sum(), "rows": rows.count().cast("float64")}
@@ -262,8 +264,8 @@ def _enters_late(durations: Durations) -> bool:
 
 def _prepared(durations: Durations, by: str | None, weight: str | None) -> ir.Table:
     rows = durations.table
-    group = ibis.literal(ALL) if by is None else rows[by]
-    amount = ibis.literal(1.0) if weight is None else rows[weight].cast("float64")
+    group = ibis.literal(ALL) if by is None else rows[by].cast("string").fill_null(BLANK)
+    amount = ibis.literal(1, "int64") if weight is None else cents(rows[weight])
     picked = rows.select("cluster", "first_age", "last_age", "exit", group=group, weight=amount)
     return picked if weight is None else picked.filter(picked.weight > 0)
 
@@ -307,18 +309,21 @@ def _sums_by_account(
         term = term - joined[f"cumulative_{position}"]
         if enters_late:
             term = term + joined[f"cumulative_before_{position}"]
-        by_account[f"influence_{position}"] = (joined.weight * term).sum()
+        by_account[f"influence_{position}"] = whole(joined.weight * term).sum()
     accounts = joined.group_by("group", "cluster").aggregate(**by_account)
     squares = {
-        f"squares_{i}": (accounts[f"influence_{i}"] * accounts[f"influence_{i}"]).sum() for i in range(len(asked))
+        f"squares_{i}": product(accounts[f"influence_{i}"], accounts[f"influence_{i}"]).sum().cast("float64")
+        for i in range(len(asked))
     }
     totals = accounts.group_by("group").aggregate(
         clusters=accounts.count(),
-        sum_n=accounts["size"].sum(),
-        sum_n2=(accounts["size"] * accounts["size"]).sum(),
+        sum_n=accounts["size"].sum().cast("float64"),
+        sum_n2=product(accounts["size"], accounts["size"]).sum().cast("float64"),
         **squares,
     )
-    return {str(row["group"]): row for _, row in totals.execute().iterrows()}
+    found = totals.execute()
+    found[list(squares)] /= INFLUENCE**2
+    return {str(row["group"]): row for _, row in found.iterrows()}
 
 
 def _lookup(influences: Mapping[str, list[Influence]], terms: Sequence[str], age: str) -> pd.DataFrame:
