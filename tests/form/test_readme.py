@@ -7,8 +7,8 @@ import re
 import nbformat
 import pytest
 from click.testing import CliRunner
-from smarketing.run.cli import main
 
+from smarketing.run.cli import main
 from tests_root import ROOT
 
 PAGES = ("README.md", "ARCHITECTURE.md")

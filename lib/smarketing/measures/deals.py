@@ -14,6 +14,7 @@ import pandas as pd
 
 from smarketing.company.tables import CompanyError, ObservedFrom
 from smarketing.estimates.clusters import Clustered, ClusterSums, effective_clusters, share
+from smarketing.measures.exact import cents, product
 from smarketing.measures.incidence import ALL, Share, outcomes, shares, too_thin
 from smarketing.measures.journeys import Durations
 from smarketing.measures.periods import Period
@@ -99,8 +100,8 @@ def _closed_only(view: View, period: Period) -> dict[str, dict[str, object]]:
     closed = table.filter(
         at.truncate("D").between(ibis.timestamp(f"{period.start} 00:00:00"), ibis.timestamp(f"{period.end} 00:00:00"))
     )
-    won = closed[f"reached_{win}"].notnull().ifelse(1.0, 0.0)
-    money = closed.amount.fill_null(0.0)
+    won = closed[f"reached_{win}"].notnull().ifelse(1, 0)
+    money = cents(closed.amount.fill_null(0.0))
     accounts = closed.group_by("cluster").aggregate(
         n=closed.count().cast("float64"),
         y=won.sum(),
@@ -114,18 +115,19 @@ def _closed_only(view: View, period: Period) -> dict[str, dict[str, object]]:
             n=accounts.n.sum(),
             n2=(accounts.n * accounts.n).sum(),
             y=accounts.y.sum(),
-            y2=(accounts.y * accounts.y).sum(),
+            y2=product(accounts.y, accounts.y).sum(),
             ny=(accounts.n * accounts.y).sum(),
             paying=(accounts.m > 0).ifelse(1, 0).sum(),
             m=accounts.m.sum(),
-            m2=(accounts.m * accounts.m).sum(),
+            m2=product(accounts.m, accounts.m).sum(),
             w=accounts.w.sum(),
-            w2=(accounts.w * accounts.w).sum(),
-            mw=(accounts.m * accounts.w).sum(),
+            w2=product(accounts.w, accounts.w).sum(),
+            mw=product(accounts.m, accounts.w).sum(),
             blank=accounts.blank.sum(),
         )
         .execute()
-        .fillna(0)
+        .astype(float)
+        .fillna(0.0)
         .iloc[0]
     )
     evidence, n, events = view.definitions.evidence, float(sums["n"]), float(sums["y"])

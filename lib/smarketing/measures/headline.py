@@ -13,6 +13,7 @@ import ibis
 from smarketing.company.definitions import Kpi
 from smarketing.company.tables import MissingTable
 from smarketing.company.targets import Targets
+from smarketing.measures.exact import cents
 from smarketing.measures.panels import Panel, rate_panel, sum_panel
 from smarketing.measures.results import KeyFigure
 from smarketing.measures.tallies import tally
@@ -67,7 +68,7 @@ def _panels(view: View, kpi: Kpi, targets: Targets) -> list[Panel]:
         won = view.deals.reached(view.definitions.stages.win.stage)
         first = view.definitions.stages.first_deal_stage
         at = won if kpi.kind == "won" else view.deals.reached(first.stage)  # type: ignore[union-attr]
-        return [sum_panel(view, kpi, targets, tally(view, deals, at, deals.amount), "deals")]
+        return [sum_panel(view, kpi, targets, tally(view, deals, at, cents(deals.amount)).in_units(100), "deals")]
     stage = str(kpi.stage)
     units = [view.words(stage), *(["accounts"] if view.knows_accounts(stage) else [])]
     if kpi.kind == "entries":
@@ -78,6 +79,6 @@ def _panels(view: View, kpi: Kpi, targets: Targets) -> list[Panel]:
     rows = steps.table
     if steps.observed_from is not None:
         rows = rows.filter(rows.started >= ibis.timestamp(f"{steps.observed_from.start} 00:00:00"))
-    hit = ((rows.exit == steps.to_stage).fill_null(False) & (rows.last_age <= kpi.within_days)).ifelse(1.0, 0.0)
+    hit = ((rows.exit == steps.to_stage).fill_null(False) & (rows.last_age <= kpi.within_days)).ifelse(1, 0)
     sums = tally(view, rows, rows.started, hit, lag=int(kpi.within_days or 0))
     return [rate_panel(view, kpi, targets, sums, unit) for unit in units]

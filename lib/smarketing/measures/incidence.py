@@ -53,7 +53,7 @@ class Share:
 class Outcome:
     """The curves of one group: its life table, its cumulative incidences, and the journeys themselves.
 
-    ``life`` and ``curves`` are of money (in cents) where shares are weighted; ``counts`` and ``n`` are always of journeys.
+    ``life`` and ``curves`` are of cents where shares are weighted; ``counts`` and ``n`` are always of journeys.
     """
 
     group: str

@@ -127,7 +127,6 @@ class PipelineReview(Plan):
     def view(self) -> View:
         """Open the company and cut it at the as-of day, in the plan's scope and under its definitions."""
         company = open_company(self.path(self.inputs), data=None if self.data is None else self.path(self.data))
-        _in_one_order(company)
         return view(company, self.agreed(), self.as_of or last_day(company), self.scope, redact=self.redact)
 
     def planned(self, company: Company) -> Targets:
@@ -166,15 +165,6 @@ class AlignmentReport(Plan):
                 "Run the other notebooks of the case first, for the same day."
             )
         return tuple(found)
-
-
-def _in_one_order(company: Company) -> None:
-    """Keep the engine to one thread: sums of floats depend on the order of threads, and a report may not."""
-    backend: Any = company.backend
-    if backend.name == "duckdb":
-        backend.con.execute("SET threads = 1")
-    elif backend.name == "postgres":
-        backend.raw_sql("SET max_parallel_workers_per_gather = 0").close()
 
 
 def plan_of(notebook: str) -> type[Plan]:
