@@ -118,6 +118,9 @@ def usual_range(headline: Headline) -> str:
     for panel in headline.panels_by(accounts=False):
         if panel.usual is None or panel.figure.value is None or not len(panel.weeks):
             continue
+        if not math.isfinite(panel.usual.upper - panel.usual.lower):
+            # Weeks that never differ say nothing of how much they usually do.
+            continue
         last = float(panel.weeks["value"].iloc[-1])
         unit, currency = panel.figure.unit, panel.figure.currency
         low, high = max(panel.usual.lower, 0.0), panel.usual.upper

@@ -1,0 +1,107 @@
+"""The standard, measured in a real browser on the reports that the suite publishes."""
+
+from __future__ import annotations
+
+import importlib.resources
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import DAY, Suite
+
+PAGES = ("20_pipeline_review", "90_alignment_report", "index")
+AXE = """async () => {
+  document.querySelectorAll('details').forEach(d => d.open = true);
+  const result = await axe.run(document, {resultTypes: ['violations']});
+  return result.violations.map(v => v.id + ' at ' + v.nodes[0].target.join(' '));
+}"""
+OVERFLOW = """() => { document.querySelectorAll('details').forEach(d => d.open = true);
+  return document.documentElement.scrollWidth - document.documentElement.clientWidth; }"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not found:
+        pytest.skip("Chromium is not installed (Debian package chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        running = play.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"], headless=True)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    return (importlib.resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+
+
+def page_of(demo: Suite, name: str) -> Path:
+    return demo.reports / "index.html" if name == "index" else demo.report(name) / "report.html"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing_and_no_reader_scrolls_sideways(demo: Suite, browser: Any, axe: str, name: str) -> None:
+    for width, scheme in ((1280, "light"), (1280, "dark"), (390, "light"), (390, "dark"), (320, "light")):
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True, offline=True
+        )
+        page = context.new_page()
+        page.goto(page_of(demo, name).as_uri())
+        if width < 1280:
+            assert page.evaluate(OVERFLOW) == 0, (name, width)
+        if width > 320:
+            page.add_script_tag(content=axe)
+            assert page.evaluate(AXE) == [], (name, width, scheme)
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def printed(demo: Suite, browser: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    if not shutil.which("pdfinfo"):
+        pytest.skip("poppler-utils are not installed")
+    folder = tmp_path_factory.mktemp("printed")
+    for name in PAGES:
+        page = browser.new_page(color_scheme="dark")
+        page.goto(page_of(demo, name).as_uri())
+        page.pdf(path=folder / f"{name}.pdf", prefer_css_page_size=True, print_background=True, tagged=True)
+        page.close()
+    return {name: folder / f"{name}.pdf" for name in PAGES}
+
+
+def said_by(*command: str | Path) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_print_is_short_tagged_and_small(printed: dict[str, Path], name: str) -> None:
+    info, fonts = said_by("pdfinfo", printed[name]), said_by("pdffonts", printed[name])
+    found = re.search(r"Pages:\s+(\d+)", info)
+    assert found and int(found[1]) <= 8
+    assert re.search(r"Tagged:\s+yes", info)
+    assert "Type 3" not in fonts
+    assert printed[name].stat().st_size < 500_000
+
+
+@pytest.mark.parametrize("name", PAGES[:2])
+def test_page_1_holds_bottom_line_key_numbers_and_decisions(demo: Suite, printed: dict[str, Path], name: str) -> None:
+    first = " ".join(said_by("pdftotext", "-layout", "-l", "1", printed[name], "-").split())
+    lines = (demo.report(name, day=DAY) / "summary.txt").read_text(encoding="utf-8").splitlines()
+    tiles = [line.split(": ")[0][2:] for line in lines if line[:1] in "▲▼◆●–○"]
+    decisions = [line.split(" (")[0][2:] for line in lines[lines.index("Decisions") :] if line.startswith("- ")]
+    assert len(tiles) >= 6 and len(decisions) == 5
+    assert "15 Nov 2026" in first
+    # Labels and sentences are set over several lines, in columns beside others: their first words are looked for.
+    for words in ["The bottom line", "Key numbers", *decisions, *(tile.split(",")[0][:18] for tile in tiles)]:
+        assert " ".join(words.split()[:3]) in first, words
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_light(demo: Suite, name: str) -> None:
+    assert page_of(demo, name).stat().st_size < 1_500_000
