@@ -153,7 +153,7 @@ def assert_ends_add_up(steps: Durations, seen: dict[str, tuple[int, str | None]]
     assert total == pytest.approx(np.ones(len(total)), abs=1e-12)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=16, deadline=None)
 @given(companies)
 def test_random_histories_are_replayed_on_duckdb(several: list[History]) -> None:
     assert_replayed(ibis.duckdb.connect(), several)
