@@ -334,6 +334,8 @@ def _against_targets(figures: Sequence[KeyFigure]) -> str:
         )
 
     if not behind and not ahead:
+        if len(figures) == 1:
+            return "The only figure with a target is neither clearly ahead of it nor behind it."
         return f"None of the {len(figures)} figures with a target is clearly ahead of it or behind it."
     parts = []
     if behind:

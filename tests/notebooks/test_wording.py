@@ -1,0 +1,186 @@
+"""Sentences at their edges: nothing to say, nothing to compare with, and changes that are not clear."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from smarketing.measures.headline import Headline
+from smarketing.measures.results import KeyFigure, NotApplicable
+from smarketing.report import wording
+
+NAN = math.nan
+FIGURE = KeyFigure(
+    name="lead_flow",
+    label="New leads",
+    unit="count",
+    value=120.0,
+    lower=100.0,
+    upper=140.0,
+    interval="",
+    n=120,
+    n_label="leads",
+    period="6 weeks",
+    higher_is_better=True,
+    maturity="final",
+    status="no target",
+    prior_label="the 6 weeks before",
+)
+MOVED = replace(FIGURE, prior=100.0, change=20.0, change_lower=5.0, change_upper=35.0)
+BEFORE = "the 6 weeks before"
+DOWN = f"New leads: 120, down 20 on {BEFORE}"
+NO_FUNNEL = NotApplicable("no `leads` table is mapped")
+
+
+def stand_of(*figures: KeyFigure) -> Headline:
+    panels = tuple(SimpleNamespace(figure=figure, counted_by="leads", usual=None, weeks=()) for figure in figures)
+    return Headline(panels, ())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("figure", "said"),
+    [
+        (FIGURE, "New leads: 120"),
+        (MOVED, "New leads: 120, up 20 on the 6 weeks before"),
+        (
+            replace(MOVED, change=-20.0, change_lower=-35.0, change_upper=-5.0),
+            "New leads: 120, down 20 on the 6 weeks before",
+        ),
+        (replace(MOVED, change_lower=-5.0), "New leads: 120, not clearly different from the 6 weeks before (100)"),
+        (replace(MOVED, change_lower=0.0), "New leads: 120, not clearly different from the 6 weeks before (100)"),
+        (
+            replace(MOVED, change=0.0, change_lower=None, change_upper=None),
+            "New leads: 120, unchanged on the 6 weeks before",
+        ),
+        (replace(FIGURE, target=100.0, status="ahead"), "New leads: 120 against a target of 100, ahead of target"),
+        (replace(FIGURE, target=150.0, status="behind"), "New leads: 120 against a target of 150, behind target"),
+        (replace(FIGURE, target=121.0, status="on target"), "New leads: 120 against a target of 121, on target"),
+        (
+            replace(FIGURE, target=121.0, status="too close to call"),
+            "New leads: 120 against a target of 121, too close to call",
+        ),
+        (replace(FIGURE, value=None, reason="only 3 of the 30 needed"), "New leads: withheld, only 3 of the 30 needed"),
+        (replace(FIGURE, value=0.0), "New leads: 0"),
+    ],
+)
+def test_where_a_figure_stands(figure: KeyFigure, said: str) -> None:
+    assert wording.stands(figure) == said
+
+
+@pytest.mark.parametrize(
+    ("figure", "said"),
+    [
+        (FIGURE, "New leads: nothing to compare with"),
+        (MOVED, "New leads: up 20 on the 6 weeks before"),
+        (replace(MOVED, change_lower=-5.0), "New leads: not clearly different from the 6 weeks before (100)"),
+        (replace(FIGURE, value=None, reason="x"), "New leads: withheld"),
+        (replace(FIGURE, target=100.0, status="ahead"), "New leads: ahead of target (+20)"),
+        (replace(FIGURE, label="New leads, by account"), "New leads: nothing to compare with"),
+    ],
+)
+def test_the_title_of_a_trend(figure: KeyFigure, said: str) -> None:
+    assert wording.headline_title([figure]) == said
+    assert wording.headline_title([figure, FIGURE]) == f"{said}; New leads: nothing to compare with"
+
+
+def test_the_bottom_line_without_targets_or_numbers() -> None:
+    assert wording.bottom_line(stand_of(), NO_FUNNEL) == (
+        "There is too little on record to show a single headline figure; the data checks say what is missing."
+    )
+    assert wording.bottom_line(stand_of(MOVED), NO_FUNNEL) == (
+        "New leads: 120, up 20 on the 6 weeks before. No targets are set, so nothing here is ahead or behind."
+    )
+    withheld = replace(FIGURE, value=None, reason="x", target=10.0, status="withheld")
+    assert wording.bottom_line(stand_of(withheld), NO_FUNNEL).startswith("There is too little on record")
+
+
+def test_the_bottom_line_counts_where_figures_stand() -> None:
+    ahead = replace(FIGURE, target=100.0, status="ahead")
+    behind = replace(FIGURE, label="Bookings", target=150.0, status="behind")
+    close = replace(FIGURE, target=121.0, status="too close to call")
+    for figures, said in (
+        ((close,), "The only figure with a target is neither clearly ahead of it nor behind it."),
+        ((ahead,), "1 of 1 figures with a target is ahead and none is behind: new leads (120 against 100)."),
+        ((behind,), "1 of 1 figures with a target is behind: bookings (120 against 150)."),
+        (
+            (behind, ahead, close),
+            "1 of 3 figures with a target is behind: bookings (120 against 150). 1 is ahead: new leads (120 against "
+            "100). 1 is on target or too close to call.",
+        ),
+    ):
+        assert wording.bottom_line(stand_of(*figures), NO_FUNNEL) == said
+
+
+def breakdown(*rows: tuple[str, float, float, float]) -> Any:
+    frame = pd.DataFrame(rows, columns=["group", "share", "lower", "upper"])
+    sides = [int(lower > rows[0][1]) - int(upper < rows[0][1]) for _, _, lower, upper in rows]
+    return SimpleNamespace(rows=frame.assign(apart=sides), by="source")
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([("all", NAN, NAN, NAN)], "Too little is on record to compare by source"),
+        ([("all", 0.3, 0.2, 0.4)], "Too little is on record to compare by source"),
+        ([("all", 0.3, 0.2, 0.4), ("a", NAN, NAN, NAN)], "Too little is on record to compare by source"),
+        ([("all", 0.3, 0.2, 0.4), ("a", 0.4, 0.2, 0.6)], "No source is told apart from the whole (30.0%)"),
+        (
+            [("all", 0.3, 0.2, 0.4), ("a", 0.5, 0.4, 0.6), ("b", 0.3, 0.2, 0.4)],
+            "Above the whole (30.0%): a; the rest are not told apart from it",
+        ),
+        (
+            [("all", 0.3, 0.2, 0.4), ("a", 0.5, 0.4, 0.6), ("b", 0.1, 0.0, 0.2)],
+            "Above the whole (30.0%): a; below: b",
+        ),
+    ],
+)
+def test_the_title_of_a_breakdown(rows: list[tuple[str, float, float, float]], said: str) -> None:
+    assert wording.breakdown_title(breakdown(*rows)) == said
+
+
+def losses(moved: dict[str, object] | None, reason: str = "") -> Any:
+    rows = pd.DataFrame([{"group": "Price", "share": 0.4}])
+    return SimpleNamespace(reason=reason, rows=rows, moved=None if moved is None else pd.Series(moved))
+
+
+def test_the_title_of_losses() -> None:
+    assert wording.losses_title(losses(None, "only 2 of the 30 needed"), "loss reason") == (
+        "Loss reasons are withheld: only 2 of the 30 needed"
+    )
+    assert wording.losses_title(losses(None), "loss reason") == (
+        "Price is the largest loss reason, 40.0% of losses; no share clearly moved"
+    )
+    for change, word in ((0.1, "rose by 10.0 points"), (-0.1, "fell by 10.0 points")):
+        found = losses({"group": "Kestrel", "share": 0.2, "change": change})
+        assert wording.losses_title(found, "competitor") == f"Kestrel {word} as a competitor, to 20.0% of losses"
+
+
+def test_a_measure_that_is_not_applicable_gives_no_finding() -> None:
+    assert wording.findings(stand_of(FIGURE), NO_FUNNEL, NO_FUNNEL, NO_FUNNEL, NO_FUNNEL) == []
+    close = replace(FIGURE, target=121.0, status="too close to call")
+    assert wording.findings(stand_of(close), NO_FUNNEL, NO_FUNNEL, NO_FUNNEL, NO_FUNNEL) == []
+
+
+def test_a_usual_range_speaks_of_weeks_that_vary_only() -> None:
+    def panel(lower: float, upper: float, last: float) -> Any:
+        weeks = pd.DataFrame({"value": [last]})
+        usual = SimpleNamespace(lower=lower, upper=upper)
+        return SimpleNamespace(
+            figure=FIGURE, counted_by="leads", usual=usual, weeks=weeks, kpi=SimpleNamespace(label="New leads")
+        )
+
+    def said(*panels: Any) -> str:
+        return wording.usual_range(Headline(panels, ()))
+
+    assert said(panel(-math.inf, math.inf, 20)) == ""
+    assert said(panel(-3.0, 30.2, 20)) == (
+        "New leads, latest week 20: weeks normally lie between 0 and 30, so it is not a signal."
+    )
+    assert said(panel(10.0, 30.0, 31)) == (
+        "New leads, latest week 31: weeks normally lie between 10 and 30, so it calls for an explanation."
+    )
