@@ -174,16 +174,23 @@ def test_every_key_number_has_what_a_reader_needs(exports: dict[str, Exported]) 
     assert tiles[0] == (
         "Lead quality 12 weeks to 15 Nov 2026 43.2% 95% interval 41.0% to 45.4% · 3,192 leads Ahead of target "
         "Target 42.0% +1.2 pts 12 weeks before 40.8% +2.4 pts Interval of the change +0.1 to +4.7 pts "
-        "13 weeks: 40.0% to 43.2%"
+        "13 weeks, lowest and highest week: 40.0% to 43.2%"
     )
     assert "12 weeks to 15 Nov 2026 · provisional 6.7%" in tiles[2]
     assert tiles[4].endswith("No target Target none set 12 weeks before 61 days −4 days Interval of the change "
-                             "−11 days to +3 days 13 weeks: 57 to 61 days")  # fmt: skip
+                             "−11 days to +3 days 13 weeks, lowest and highest week: 57 to 61 days")  # fmt: skip
     assert tiles[5] == (
         "Win rate, Asia Pacific 12 weeks to 15 Nov 2026 Withheld 12 accounts, at least 30 are needed 12 accounts"
     )
     shapes = set(re.findall(r'<p class="stat"><svg class="shape"[^>]*>(.*?)</svg>', text))
     assert len(shapes) == 6
+
+
+def test_a_total_target_is_not_drawn_over_single_periods() -> None:
+    shared = samples.key_figure(series=(0.40, 0.42, 0.43), target=0.42)
+    assert '<line class="t"' in blocks.key_numbers([shared]).html
+    summed = samples.key_figure(unit="count", value=1_300.0, target=1_250.0, series=(1_100.0, 1_200.0, 1_300.0))
+    assert '<line class="t"' not in blocks.key_numbers([summed]).html
 
 
 def test_decisions_are_printed_as_theirs_and_their_absence_is_said(exports: dict[str, Exported]) -> None:

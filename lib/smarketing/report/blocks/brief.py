@@ -204,12 +204,15 @@ def _tile(figure: KeyFigure) -> Markup:
     if change and change != formats.MISSING:
         rows += Markup('<div class="rng"><dt>Interval of the change</dt><dd>{}</dd></div>').format(change)
     course = Markup("")
-    drawn = sparkline(figure.series, figure.target)
+    # The target of a count or an amount is for the tile's whole period, the course is of single ones.
+    drawn = sparkline(figure.series, figure.target if unit in ("share", "days") else None)
     if drawn:
         known = [value for value in figure.series if value is not None]
         reach = formats.interval(min(known), max(known), unit, currency)
-        label = f"{figure.series_label}: " if figure.series_label else ""
-        course = Markup('<div class="sp">{}<p class="rng">{}</p></div>').format(Markup(drawn), f"{label}{reach}")
+        single = next((word for word in ("month", "week") if word in figure.series_label), "period")
+        label = f"{figure.series_label}, " if figure.series_label else ""
+        words = f"{label}lowest and highest {single}: {reach}"
+        course = Markup('<div class="sp">{}<p class="rng">{}</p></div>').format(Markup(drawn), words)
     return Markup(
         '<li class="kpi {}"><h3>{}</h3>{}<p class="val">{}</p><p class="ci">{}</p>{}<dl>{}</dl>{}</li>'
     ).format(
