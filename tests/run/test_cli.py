@@ -115,7 +115,8 @@ def test_check_knows_a_file_by_its_folder_from_wherever_it_is_called(
         "name: Ours\ncurrency: USD\ntime_zone: UTC\ndata: {env: SMARKETING_NOT_SET}\n"
         "tables:\n  leads: {file: l.csv, columns: {lead_id: Id, created_at: At}}\n"
     )
-    params_file(project, "20_pipeline_review", "ours", inputs="params/inputs/ours.yml", data="data/ours")
+    own = {"definitions": "params/definitions.yml", "targets": None, "decisions": None}
+    params_file(project, "20_pipeline_review", "ours", inputs="params/inputs/ours.yml", data="data/ours", **own)
     for folder, name in (("20_pipeline_review", "ours.yml"), (".", "20_pipeline_review/ours.yml")):
         monkeypatch.chdir(project / "params" / folder)
         result = said("check", name)

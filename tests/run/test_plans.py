@@ -181,6 +181,45 @@ def test_a_params_file_that_cannot_be_read_says_where_and_why(
     assert str(refused.value) == said
 
 
+@pytest.mark.parametrize(
+    ("notebook", "values", "said"),
+    [
+        (
+            "20_pipeline_review",
+            "inputs: params/inputs/ours.yml\ntargets: null",
+            "names inputs 'params/inputs/ours.yml' and leaves out definitions and decisions",
+        ),
+        ("90_alignment_report", "case: ours", "names case 'ours' and leaves out definitions and decisions"),
+        (
+            "90_alignment_report",
+            "case: ours\ndefinitions: params/definitions_ours.yml",
+            "names case 'ours' and leaves out decisions",
+        ),
+    ],
+)
+def test_another_company_is_not_told_under_the_demo_companys_words(
+    notebook: str, values: str, said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / notebook / "ours.yml"
+    path.parent.mkdir()
+    path.write_text(values)
+    with pytest.raises(PlanError) as refused:
+        read_plan(path)
+    assert str(refused.value) == (
+        f"Params file {path} {said}: these would be the demo company's. Name yours; targets and decisions may be null."
+    )
+    path.write_text(values + "\n" + "definitions: params/ours.yml\n" * ("definitions" not in values)
+                    + "decisions: null\n")  # fmt: skip
+    assert read_plan(path).decisions is None
+
+
+def test_a_variant_of_the_demo_company_keeps_its_words(tmp_path: Path) -> None:
+    path = tmp_path / "20_pipeline_review" / "emea.yml"
+    path.parent.mkdir()
+    path.write_text("case: emea\nregion: EMEA")
+    assert read_plan(path).definitions == "params/definitions.yml"
+
+
 def test_the_project_is_the_nearest_folder_upwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     laid = project_at(tmp_path / "company")
     for inside in (laid, laid / "notebooks", laid / "params" / "inputs"):

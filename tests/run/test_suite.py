@@ -125,8 +125,9 @@ def test_everything_wrong_with_the_runs_is_told_before_any_starts(project: Path)
     text = project / "params" / "text.yml"
     text.write_text("runs: params/20_pipeline_review/demo.yml")
     twice = params_file(project, "20_pipeline_review", "twice", case="demo")
+    own = {"definitions": "params/definitions.yml", "decisions": None}
     wrong = params_file(
-        project, "20_pipeline_review", "files", targets="params/target.yml", inputs="params/inputs/dem.yml"
+        project, "20_pipeline_review", "files", targets="params/target.yml", inputs="params/inputs/dem.yml", **own
     )
     with pytest.raises(PlanError) as refused:
         read_runs([project / "params" / "bad.yml", text, twice, project / "params" / "suite.yml", wrong])

@@ -26,6 +26,10 @@ from smarketing.measures.view import View, last_day, view
 from smarketing.run.ledger import Ledger, Recorded
 
 
+OWN = ("definitions", "targets", "decisions")
+"""Files of a company whose defaults are the demo company's."""
+
+
 class PlanError(ValueError):
     """A params file or a parameters cell that no notebook can run on: what is wrong and what is allowed."""
 
@@ -184,7 +188,23 @@ def read_plan(path: Path) -> Plan:
         raise PlanError(f"Params file {path}: its folder has to name the notebook. {error}") from None
     except CompanyError as error:
         raise PlanError(f"Params file {path}: {error}.") from None
-    return plan.read(values, f"Params file {path}")
+    read = plan.read(values, f"Params file {path}")
+    _not_the_demos(read, values, path)
+    return read
+
+
+def _not_the_demos(plan: Plan, given: Mapping[str, Any], path: Path) -> None:
+    """Refuse to report another company under the demo company's words, plan and decisions, which are the defaults."""
+    decisive = "inputs" if "inputs" in type(plan).model_fields else "case"
+    if getattr(plan, decisive) == type(plan).model_fields[decisive].default:
+        return
+    missing = [name for name in OWN if name in type(plan).model_fields and name not in given]
+    if missing:
+        said = " and ".join([part for part in (", ".join(missing[:-1]), missing[-1]) if part])
+        raise PlanError(
+            f"Params file {path} names {decisive} {getattr(plan, decisive)!r} and leaves out {said}: these would be the "
+            "demo company's. Name yours; targets and decisions may be null."
+        )
 
 
 def project() -> Path:
