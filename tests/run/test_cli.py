@@ -161,7 +161,7 @@ def test_a_run_in_a_kernel_publishes_with_0_and_fails_with_1(project: Path) -> N
     good = params_file(project, "20_pipeline_review", "demo")
     done = outside(project, "run", "params/20_pipeline_review/demo.yml")
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "1 of 1 reports published; see reports/index.html\n"
+    assert done.stdout == "1 of 1 report published; see reports/index.html\n"
     assert done.stderr.splitlines()[0] == "20_pipeline_review demo: started"
     home = project / "reports" / "20_pipeline_review" / "demo"
     was = {path.name: path.read_bytes() for path in (home / "2026-11-15").iterdir()}
@@ -174,7 +174,10 @@ def test_a_run_in_a_kernel_publishes_with_0_and_fails_with_1(project: Path) -> N
     failed = outside(project, "run", str(good), str(ends), str(third))
     assert failed.returncode == 1
     assert failed.stdout == "1 of 3 reports published; see reports/index.html\n"
-    assert "20_pipeline_review demo: failed: ValueError: the third cell failed" in failed.stderr
+    assert (
+        "20_pipeline_review demo: failed: ValueError: the third cell failed\n"
+        "  kept in reports/20_pipeline_review/demo/failed: run.ipynb, error.txt\n"
+    ) in failed.stderr
     assert "Traceback" not in failed.stderr
     assert {path.name: path.read_bytes() for path in (home / "2026-11-15").iterdir()} == was
     kept = json.loads((home / "failed" / "run.ipynb").read_text())

@@ -74,6 +74,10 @@ def test_a_failed_run_leaves_the_last_good_report_as_it_was(project: Path, monke
         "The report is not fit to publish:\n"
         "- cell 4: stderr says 'a note to myself'. Nothing may be printed; show a block."
     )
+    # A message for the reader needs no trace, and the index shows the last line of it without its bullet.
+    assert (home / "failed" / "error.txt").read_text() == f"{unfit.error}\n"
+    index = (project / "reports" / "index.html").read_text()
+    assert '<p class="detail">cell 4: stderr says' in index
     assert "a note to myself" in (home / "failed" / "run.ipynb").read_text()
     assert contents(good.folder) == was
 
@@ -86,11 +90,45 @@ def test_a_failed_run_leaves_the_last_good_report_as_it_was(project: Path, monke
     assert [path.name for path in (project / "reports" / ".staging").iterdir()] == []
 
 
+def test_a_report_that_puts_others_together_is_not_run_after_one_of_them_failed(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [params_file(project, "20_pipeline_review", "demo"), params_file(project, "20_pipeline_review", "other")]
+    (project / "params" / "90_alignment_report").mkdir()
+    # The stub stands for it; what counts is that it is not asked.
+    own = {"definitions": "params/definitions.yml", "decisions": None}
+    paths += [params_file(project, "90_alignment_report", case, **own) for case in ("demo", "other")]
+    asked: list[tuple[str, str]] = []
+
+    def run_stub(params: Path, reports: Path, root: Path) -> suite.RunResult:
+        notebook, case = params.parent.name, params.stem
+        asked.append((notebook, case))
+        fails = (notebook, case) == ("20_pipeline_review", "demo")
+        return suite.RunResult(notebook, case, None if fails else reports, "it failed" if fails else "")
+
+    monkeypatch.setattr(suite, "run_one", run_stub)
+    said: list[str] = []
+    results = run_all(read_runs(paths), reports=project / "reports", say=said.append)
+    assert {(result.notebook, result.case): result.error for result in results} == {
+        ("20_pipeline_review", "demo"): "it failed",
+        ("20_pipeline_review", "other"): "",
+        ("90_alignment_report", "demo"): "not run: 20_pipeline_review failed",
+        ("90_alignment_report", "other"): "",
+    }
+    assert ("90_alignment_report", "demo") not in asked
+    assert ("90_alignment_report", "other") in asked
+    assert "90_alignment_report demo: not run: 20_pipeline_review failed" in said
+    index = (project / "reports" / "index.html").read_text()
+    assert '<p class="detail">not run: 20_pipeline_review failed</p>' in index
+
+
 def test_a_first_run_that_fails_is_listed_without_a_link(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran(project, monkeypatch, breakdown="raise")
     index = (project / "reports" / "index.html").read_text()
     assert "failed, no report yet" in index
     assert "report.html" not in index
+    # It never published, so the notebook says what it asks.
+    assert "<h2>Does the runner run?</h2>" in index
 
 
 def test_a_later_day_stands_beside_the_earlier_one(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

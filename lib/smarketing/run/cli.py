@@ -17,6 +17,7 @@ import click
 
 from smarketing.company.inputs import check_inputs
 from smarketing.company.tables import CompanyError
+from smarketing.report import formats
 from smarketing.run.ledger import Ledger, LedgerError
 from smarketing.run.plans import PlanError, project
 from smarketing.run.publishing import publish_index
@@ -77,7 +78,7 @@ def check(files: tuple[Path, ...], data: Path | None) -> None:
         click.echo(fault, err=True)
     if faults:
         sys.exit(FAILED)
-    click.echo(f"{len(files)} file{'s' if len(files) > 1 else ''} checked, nothing wrong.")
+    click.echo(f"{formats.many(len(files), 'file')} checked, nothing wrong.")
 
 
 @main.command()
@@ -92,7 +93,8 @@ def run(files: tuple[Path, ...], reports: Path, workers: int | None) -> None:
         _stop(str(error), WRONG)
     results = run_all(runs, reports=reports.resolve(), workers=workers or workers_for(runs), say=stderr)
     failed = [result for result in results if result.folder is None]
-    click.echo(f"{len(results) - len(failed)} of {len(results)} reports published; see {reports / 'index.html'}")
+    published = f"{len(results) - len(failed)} of {formats.many(len(results), 'report')} published"
+    click.echo(f"{published}; see {reports / 'index.html'}")
     if failed:
         sys.exit(FAILED)
 
@@ -120,7 +122,7 @@ def rebuild(reports: Path) -> None:
     except LedgerError as error:
         _stop(str(error), FAILED)
     publish_index(reports)
-    click.echo(f"The ledger holds {found} published report{'' if found == 1 else 's'}.")
+    click.echo(f"The ledger holds {formats.many(found, 'published report')}.")
 
 
 def _project() -> Path:

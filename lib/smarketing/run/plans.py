@@ -8,6 +8,7 @@ as they are, so the plan is read before papermill starts, and again in the noteb
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -17,11 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from smarketing.company.decisions import DecisionLog, read_decisions
 from smarketing.company.definitions import Definitions, read_definitions
 from smarketing.company.inputs import open_company
-from smarketing.company.tables import Company, CompanyError
+from smarketing.company.tables import Company, CompanyError, MissingTable
 from smarketing.company.targets import Targets, read_targets, targets_of
 from smarketing.company.wrong_keys import explain, nearest
 from smarketing.company.yaml_file import read_yaml
-from smarketing.measures.scope import Scope
+from smarketing.measures.scope import Scope, breakdown
 from smarketing.measures.view import View, last_day, view
 from smarketing.run.ledger import Ledger, Recorded
 
@@ -129,9 +130,16 @@ class PipelineReview(Plan):
         return Scope(region=self.region, source=self.source, owner=self.owner, segment=self.segment)
 
     def view(self) -> View:
-        """Open the company and cut it at the as-of day, in the plan's scope and under its definitions."""
+        """Open the company and cut it at the as-of day, in the plan's scope and under its definitions.
+
+        A ``breakdown`` that the company does not record raises `CompanyError` here, before anything is measured.
+        """
         company = open_company(self.path(self.inputs), data=None if self.data is None else self.path(self.data))
-        return view(company, self.agreed(), self.as_of or last_day(company), self.scope, redact=self.redact)
+        found = view(company, self.agreed(), self.as_of or last_day(company), self.scope, redact=self.redact)
+        # Where nothing enters the funnel, the data checks say so.
+        with suppress(MissingTable):
+            breakdown(found.journeys(found.first_stage.stage).table, self.breakdown)
+        return found
 
     def planned(self, company: Company) -> Targets:
         """Read the targets file, else the company's ``targets`` table; none where there is neither."""

@@ -6,6 +6,7 @@ until the transaction is committed, so that neither an error nor the end of the 
 
 from __future__ import annotations
 
+import json
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from smarketing.report.exporter import Exported
 from smarketing.report.index_page import IndexRow, index_page
 from smarketing.report.workbook import workbook
 from smarketing.run.ledger import Ledger, Recorded
+from smarketing.run.plans import PlanError, project
 
 RECORD = "figures.json"
 
@@ -72,13 +74,13 @@ def publish_index(reports: Path) -> Path:
         failed = "failed, last good report kept" if link else "failed, no report yet"
         rows.append(
             IndexRow(
-                question=state.title or state.notebook,
+                question=state.title or _question(state.notebook),
                 case=state.case,
                 as_of=state.as_of.isoformat() if state.as_of else "",
                 headline=state.headline,
                 state="ok" if state.state == "ok" else failed,  # type: ignore[arg-type]
                 link=link,
-                detail=state.error.strip().splitlines()[-1] if state.error.strip() else "",
+                detail=state.error.strip().splitlines()[-1].removeprefix("- ") if state.error.strip() else "",
             )
         )
     page = reports / "index.html"
@@ -87,3 +89,13 @@ def publish_index(reports: Path) -> Path:
     draft.write_text(index_page(rows), encoding="utf-8")
     draft.replace(page)
     return page
+
+
+def _question(notebook: str) -> str:
+    """Return the title of a notebook that never published, from the notebook itself; its name where it is gone."""
+    try:
+        cells = json.loads((project() / "notebooks" / f"{notebook}.ipynb").read_text(encoding="utf-8"))["cells"]
+        prose = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+        return next(line.removeprefix("# ") for text in prose for line in text.splitlines() if line.startswith("# "))
+    except (PlanError, OSError, ValueError, KeyError, StopIteration):
+        return notebook

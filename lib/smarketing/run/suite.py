@@ -31,13 +31,13 @@ from smarketing.report.exporter import Exported, export
 from smarketing.report.faults import NotFitToPublish
 from smarketing.report.layout import blocks_of
 from smarketing.run.ledger import Ledger, LedgerError, Recorded
-from smarketing.run.plans import Plan, PlanError, project, read_plan
+from smarketing.run.plans import AlignmentReport, Plan, PlanError, project, read_plan
 from smarketing.run.publishing import mend, placed, publish_index, write
 
 Say = Callable[[str], None]
 FAILED = "failed"
 SAYS_IT_ALL = ("CompanyError", "PlanError", "RuleError", "NotFitToPublish")
-"""Errors whose message is written for the reader; of any other the kind is told too."""
+"""Errors whose message is written for the reader; of any other the kind is told too, and its trace kept."""
 
 BEAT = 10.0
 """Seconds between two signs of life of a long run."""
@@ -58,12 +58,21 @@ class Run:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What became of a run: the folder it published, or why it failed."""
+    """What became of a run: the folder it published, or why it failed and where its notebook was kept."""
 
     notebook: str
     case: str
     folder: Path | None
     error: str = ""
+    kept: Path | None = None
+
+    @property
+    def told(self) -> str:
+        """What became of it, on the terminal; paths from where the command was called."""
+        if self.folder is not None:
+            return f"published {os.path.relpath(self.folder)}"
+        where = "" if self.kept is None else f"\n  kept in {os.path.relpath(self.kept)}: run.ipynb, error.txt"
+        return f"failed: {self.error}{where}"
 
 
 def read_runs(paths: Sequence[Path]) -> list[Run]:
@@ -89,13 +98,32 @@ def read_runs(paths: Sequence[Path]) -> list[Run]:
 
 
 def run_all(runs: Sequence[Run], *, reports: Path, workers: int = 2, say: Say = print) -> list[RunResult]:
-    """Run notebooks and publish their reports; later notebooks wait for earlier ones, whose figures they read."""
+    """Run notebooks and publish their reports; later notebooks wait for earlier ones.
+
+    A notebook that reads what others recorded is not run where one of them failed for its case: it would put together
+    figures of which some are missing or old.
+    """
     mend(reports)
     results: list[RunResult] = []
     for _, together in groupby(runs, key=lambda run: run.plan.notebook):
-        results += _some(list(together), reports, workers, say)
+        ready = []
+        for run in together:
+            failed = [r.notebook for r in results if r.folder is None and r.case == run.plan.case]
+            if failed and isinstance(run.plan, AlignmentReport):
+                results.append(_not_run(run, failed, reports, say))
+            else:
+                ready.append(run)
+        if ready:
+            results += _some(ready, reports, workers, say)
     publish_index(reports)
     return results
+
+
+def _not_run(run: Run, failed: Sequence[str], reports: Path, say: Say) -> RunResult:
+    text = f"not run: {', '.join(failed)} failed"
+    Ledger(reports).failed(run.plan.notebook, run.plan.case, str(run.plan.as_of or ""), text)
+    say(f"{run.name}: {text}")
+    return RunResult(run.plan.notebook, run.plan.case, None, text)
 
 
 def run_one(params: Path, reports: Path, root: Path) -> RunResult:
@@ -116,11 +144,12 @@ def run_one(params: Path, reports: Path, root: Path) -> RunResult:
         return RunResult(plan.notebook, plan.case, target)
     except Exception as error:
         text = _explained(error)
-        (staging / "error.txt").write_text(text + "\n\n" + traceback.format_exc(), encoding="utf-8")
+        trace = "" if _says_it_all(error) else "\n" + traceback.format_exc()
+        (staging / "error.txt").write_text(text + "\n" + trace, encoding="utf-8")
         with placed(staging, home / FAILED):
             pass
         Ledger(reports).failed(plan.notebook, plan.case, str(plan.as_of or ""), text)
-        return RunResult(plan.notebook, plan.case, None, text)
+        return RunResult(plan.notebook, plan.case, None, text, home / FAILED)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
@@ -157,7 +186,7 @@ def _some(runs: Sequence[Run], reports: Path, workers: int, say: Say) -> list[Ru
             for future in done:
                 run = waiting.pop(future)
                 result = _ended(future, run, reports)
-                say(f"{run.name}: {'published ' + str(result.folder) if result.folder else 'failed: ' + result.error}")
+                say(f"{run.name}: {result.told}")
                 results.append(result)
             if not done:
                 say(f"still running: {', '.join(run.name for run in waiting.values())}")
@@ -250,9 +279,17 @@ def _payload(executed: nbformat.NotebookNode, kind: str) -> dict[str, Any]:
 
 def _explained(error: Exception) -> str:
     """Say what went wrong in the words of whoever raised it: a cell's error without its trace, or a list of faults."""
-    name = getattr(error, "ename", "") or type(error).__name__
     value = getattr(error, "evalue", "") or str(error)
-    return value if name in SAYS_IT_ALL else f"{name}: {value}"
+    return value if _says_it_all(error) else f"{_kind(error)}: {value}"
+
+
+def _says_it_all(error: Exception) -> bool:
+    return _kind(error) in SAYS_IT_ALL
+
+
+def _kind(error: Exception) -> str:
+    """Return the name of an error's class, inside a cell where it was raised in one."""
+    return getattr(error, "ename", "") or type(error).__name__
 
 
 def stderr(text: str) -> None:
