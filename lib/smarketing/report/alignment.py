@@ -36,6 +36,7 @@ class Section(Protocol):
     as_of: date
     headline: str
     definitions_version: str
+    definitions_sha256: str
     figures: tuple[KeyFigure, ...]
     findings: tuple[Finding, ...]
     checks: tuple[Check, ...]
@@ -43,8 +44,12 @@ class Section(Protocol):
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to one stated question of the verdict: yes, no or cannot tell, and the rule's reason."""
+    """The answer to one stated question of the verdict: yes, no or cannot tell, and the rule's reason.
 
+    ``about`` is the question in a word.
+    """
+
+    about: str
     question: str
     answer: str
     why: str
@@ -63,58 +68,80 @@ def title(sections: Sequence[Section], agreed: Definitions) -> list[tuple[str, s
 def verdict(sections: Sequence[Section], agreed: Definitions) -> list[Answer]:
     """Answer the stated questions by rule, from what was recorded; never an index.
 
-    Definitions: yes when every entry is agreed. Enough: no when a figure with a target is behind, yes when none is and
-    at least one is ahead or on target, cannot tell otherwise. Data: no when a check failed, yes when every check that
+    Definitions: no when an entry is not agreed, "with reservations" when they changed after a report was made, else
+    yes. Plan: of the figures counted by lead or deal that have a target, withheld ones included, no when any is behind,
+    yes when all are ahead or on target, cannot tell otherwise. Data: no when a check failed, yes when every check that
     applied passed, otherwise "with reservations". Promises: cannot tell until the hand-off is measured.
     """
     open_entries = agreed.not_agreed
-    figures = [f for section in sections for f in section.figures if f.target is not None and f.value is not None]
+    figures = [f for f in figures_of_rows(sections) if f.target is not None]
     behind = [f for f in figures if f.status == "behind"]
-    fine = [f for f in figures if f.status in ("ahead", "on target")]
+    undecided = [f for f in figures if f.status not in ("ahead", "on target", "behind")]
+    why = (
+        f"not agreed: {formats.listed(open_entries)}"
+        if open_entries
+        else f"all of version {agreed.version} are agreed, with an owner on each side"
+    )
     asked = [check for section in sections for check in section.checks if check.outcome != "not applicable"]
     failed = [check for check in asked if check.outcome == "failed"]
     warned = [check for check in asked if check.outcome == "warning"]
     answers = [
         Answer(
+            "definitions",
             "Are the definitions agreed?",
-            "no" if open_entries else "yes",
-            f"not agreed: {formats.listed(open_entries)}"
-            if open_entries
-            else f"all of version {agreed.version} are agreed, with an owner on each side",
-        )
+            "no" if open_entries else "with reservations" if _changed(sections, agreed) else "yes",
+            "; ".join([why, *_changed(sections, agreed)]),
+        ),
+        _plan_met(figures, behind, undecided),
     ]
-    if behind:
-        answers.append(Answer("Is the plan being met?", "no", f"behind: {_labels(behind)}"))
-    elif fine:
-        answers.append(Answer("Is the plan being met?", "yes", f"ahead or on target: {_labels(fine)}"))
-    else:
-        why = "every figure is too close to call" if figures else "no figure has a target"
-        answers.append(Answer("Is the plan being met?", "cannot tell", why))
     trusted = "no" if failed else "with reservations" if warned else "yes" if asked else "cannot tell"
     codes = formats.listed([check.code for check in failed or warned])
     answers.append(
-        Answer("Can the data be trusted?", trusted, checks_summary(asked) + (f" ({codes})" if codes else ""))
+        Answer("data", "Can the data be trusted?", trusted, checks_summary(asked) + (f" ({codes})" if codes else ""))
     )
     answers.append(
-        Answer("Are promises kept both ways?", "cannot tell", "the hand-off between the teams is not measured yet")
+        Answer(
+            "promises",
+            "Are promises kept both ways?",
+            "cannot tell",
+            "the hand-off between the teams is not measured yet",
+        )
     )
     return answers
 
 
+def _plan_met(figures: Sequence[KeyFigure], behind: Sequence[KeyFigure], undecided: Sequence[KeyFigure]) -> Answer:
+    question = "Is the plan being met?"
+    if behind:
+        return Answer("plan", question, "no", f"behind: {_labels(behind)}")
+    if not figures:
+        return Answer("plan", question, "cannot tell", "no target applies to any figure")
+    if undecided:
+        named = formats.listed([f"{formats.inside(f.label)} ({f.status})" for f in undecided])
+        return Answer("plan", question, "cannot tell", f"not behind, but undecided: {named}")
+    return Answer("plan", question, "yes", f"ahead or on target: {_labels(figures)}")
+
+
+def _changed(sections: Sequence[Section], agreed: Definitions) -> list[str]:
+    """Say which reports were made under other definitions than those printed here."""
+    return [
+        f"figures of {section.notebook} were made under version {section.definitions_version}; the definitions have "
+        "changed since"
+        for section in sections
+        if section.definitions_sha256 != agreed.sha256
+    ]
+
+
 def brief(sections: Sequence[Section], agreed: Definitions) -> Block:
-    """Lead with what the sections concluded and how far their numbers can be relied on, then their findings."""
-    words = "All definitions are agreed."
-    if agreed.not_agreed:
-        words = f"Still to be agreed on: {formats.listed(agreed.not_agreed)}."
-    asked = [check for section in sections for check in section.checks]
-    lead = " ".join([*(section.headline for section in sections), words, f"Data checks: {checks_summary(asked)}."])
+    """Answer the report's own question first, then say what the sections concluded, then their findings."""
+    lead = " ".join([headline(sections, agreed), *(section.headline for section in sections)])
     found = sorted((f for section in sections for f in _linked(section)), key=lambda finding: -finding.weight)
     return bottom_line(lead, found[:5])
 
 
 def key_figures(sections: Sequence[Section]) -> Block:
     """Show the figures of the first pages, with a link to where each comes from."""
-    return key_numbers(_first(sections))
+    return key_numbers(figures_of_rows(sections)[:9])
 
 
 def answers(sections: Sequence[Section], agreed: Definitions) -> Block:
@@ -193,9 +220,22 @@ def all_checks(sections: Sequence[Section]) -> list[Check]:
     return list(found.values())
 
 
-def headline(sections: Sequence[Section]) -> str:
-    """Return the report's one line for the index."""
-    return " ".join(section.headline for section in sections)
+def headline(sections: Sequence[Section], agreed: Definitions) -> str:
+    """Answer the report's question in a line: how many of its questions can be answered with yes, and each answer."""
+    found = verdict(sections, agreed)
+    yes = sum(answer.answer == "yes" for answer in found)
+    each = ", ".join(f"{answer.about} {answer.answer}" for answer in found)
+    return f"{yes} of {len(found)} questions of alignment can be answered with yes: {each}."
+
+
+def limits(sections: Sequence[Section], agreed: Definitions) -> list[str]:
+    """Say what the report cannot tell."""
+    return [*LIMITS, *(f"{formats.opening(words)}." for words in _changed(sections, agreed))]
+
+
+def figures_of_rows(sections: Sequence[Section]) -> list[KeyFigure]:
+    """Return the recorded figures that are counted by lead or deal; those by account stand in the full table."""
+    return [figure for figure in figures(sections) if not figure.name.endswith("_by_account")]
 
 
 def figures(sections: Sequence[Section]) -> list[KeyFigure]:
@@ -206,10 +246,6 @@ def figures(sections: Sequence[Section]) -> list[KeyFigure]:
 def findings(sections: Sequence[Section]) -> list[Finding]:
     """Return every recorded finding, linked to its own report."""
     return [finding for section in sections for finding in _linked(section)]
-
-
-def _first(sections: Sequence[Section]) -> list[KeyFigure]:
-    return [f for f in figures(sections) if not f.name.endswith("_by_account")][:9]
 
 
 def _linked(section: Section) -> list[Finding]:
@@ -223,4 +259,4 @@ def _anchor(section: Section) -> str:
 
 
 def _labels(several: Sequence[KeyFigure]) -> str:
-    return formats.listed([figure.label[:1].lower() + figure.label[1:] for figure in several])
+    return formats.listed([formats.inside(figure.label) for figure in several])

@@ -213,6 +213,16 @@ def many(number_of: int, singular: str, plural: str = "") -> str:
     return f"{count(number_of)} {singular if number_of == 1 else plural or singular + 's'}"
 
 
+def inside(text: str) -> str:
+    """Return a label as it stands within a sentence: ``New leads`` as ``new leads``, ``MQLs won`` as it is."""
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
+
+
+def opening(text: str) -> str:
+    """Return words as they open a sentence or head a column; acronyms and names further on are kept."""
+    return text[:1].upper() + text[1:]
+
+
 def listed(words: Sequence[str]) -> str:
     """Return words as a sentence lists them: ``a, b and c``."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else list(words))
