@@ -263,7 +263,11 @@ def test_decisions_are_printed_as_written_with_their_state_on_the_day(demo: Suit
             assert all(part.lower() in line for part in decision), (decision, line)
     caption = text(soup(demo.report("90_alignment_report") / "report.html").select_one("section.decided .sub"))  # type: ignore[arg-type]
     assert caption.startswith("Taken by the people named, in the meeting of 2 Nov 2026 (VP Sales, CMO, CFO and ")
-    assert caption.endswith("Of 2 decisions taken 19 Oct 2026, 2 are done.")
+    assert caption.endswith(
+        "Of 2 decisions taken 19 Oct 2026, 2 are done. 1 is overdue and stands first. The rows come from 3 meetings."
+    )
+    states = [text(row) for row in soup(demo.report(NOTEBOOKS[0]) / "report.html").select("section.decided tbody tr")]
+    assert ["overdue" in state for state in states] == [True, *[False] * (len(states) - 1)]
 
 
 def test_no_page_names_this_machine(demo: Suite) -> None:

@@ -107,9 +107,9 @@ def test_every_line_of_the_mirror_image_says_the_opposite(pair: tuple[Told, Told
 
 def test_the_bottom_line_changes_sides(pair: tuple[Told, Told]) -> None:
     one, other = (told.lines["bottom line"] for told in pair)
-    if "No targets" in one:
+    if "No target applies" in one:
         for line in (one, other):
-            assert line.endswith("No targets are set, so nothing here is ahead or behind.")
+            assert line.endswith("No target applies, so nothing here is ahead or behind.")
         return
     assert one.startswith("4 of 4 figures with a target are ahead and none is behind: new leads (")
     assert other.startswith("4 of 4 figures with a target are behind: new leads (")

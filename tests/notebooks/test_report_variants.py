@@ -98,7 +98,7 @@ def test_a_person_in_scope_or_breakdown_is_a_pseudonym_on_the_page(
     sent = " ".join(re.findall(r"[\w'.&-]+", (done.folder / "report.html").read_text(encoding="utf-8") + summary(done)))
     assert [name for name in everybody if f" {name} " in sent] == []
     # Without a plan nothing is ahead or behind, and without a log nothing was decided.
-    assert "No targets are set, so nothing here is ahead or behind." in summary(done)
+    assert "No target applies, so nothing here is ahead or behind." in summary(done)
     assert "Ahead of target" not in said and "Behind target" not in said
     assert "No meeting is on record by this day." in said
 

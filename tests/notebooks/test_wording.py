@@ -93,10 +93,14 @@ def test_the_bottom_line_without_targets_or_numbers() -> None:
         "There is too little on record to show a single headline figure; the data checks say what is missing."
     )
     assert wording.bottom_line(stand_of(MOVED), NO_FUNNEL) == (
-        "New leads: 120, up 20 on the 6 weeks before. No targets are set, so nothing here is ahead or behind."
+        "New leads: 120, up 20 on the 6 weeks before. No target applies, so nothing here is ahead or behind."
     )
-    withheld = replace(FIGURE, value=None, reason="x", target=10.0, status="withheld")
+    withheld = replace(FIGURE, label="MQLs won", value=None, reason="x", target=10.0, status="withheld")
     assert wording.bottom_line(stand_of(withheld), NO_FUNNEL).startswith("There is too little on record")
+    assert wording.bottom_line(stand_of(MOVED, withheld), NO_FUNNEL) == (
+        "New leads: 120, up 20 on the 6 weeks before. Nothing here is ahead or behind: withheld with its target is "
+        "MQLs won."
+    )
 
 
 def test_the_bottom_line_counts_where_figures_stand() -> None:
@@ -105,12 +109,16 @@ def test_the_bottom_line_counts_where_figures_stand() -> None:
     close = replace(FIGURE, target=121.0, status="too close to call")
     for figures, said in (
         ((close,), "The only figure with a target is neither clearly ahead of it nor behind it."),
-        ((ahead,), "1 of 1 figures with a target is ahead and none is behind: new leads (120 against 100)."),
-        ((behind,), "1 of 1 figures with a target is behind: bookings (120 against 150)."),
+        ((ahead,), "The only figure with a target is ahead: new leads (120 against 100)."),
+        ((behind,), "The only figure with a target is behind: bookings (120 against 150)."),
         (
             (behind, ahead, close),
             "1 of 3 figures with a target is behind: bookings (120 against 150). 1 is ahead: new leads (120 against "
             "100). 1 is on target or too close to call.",
+        ),
+        (
+            (behind, replace(close, label="MQLs won", value=None, status="withheld")),
+            "1 of 2 figures with a target is behind: bookings (120 against 150). 1 is withheld: MQLs won.",
         ),
     ):
         assert wording.bottom_line(stand_of(*figures), NO_FUNNEL) == said
@@ -144,7 +152,8 @@ def test_the_title_of_a_breakdown(rows: list[tuple[str, float, float, float]], s
 
 
 def losses(moved: dict[str, object] | None, reason: str = "") -> Any:
-    rows = pd.DataFrame([{"group": "Price", "share": 0.4}])
+    # What has no name may be the largest, and is never the story.
+    rows = pd.DataFrame([{"group": "(blank)", "share": 0.5}, {"group": "Price", "share": 0.4}])
     return SimpleNamespace(reason=reason, rows=rows, moved=None if moved is None else pd.Series(moved))
 
 

@@ -40,8 +40,8 @@ METHODS = (
     ),
     (
         "Status",
-        "Ahead or behind only where the whole interval lies beyond the target and the gap is larger than the "
-        "agreed tolerance.",
+        "Ahead or behind where the whole interval lies beyond the target, on target where it lies wholly within the "
+        "agreed tolerance of the target; otherwise too close to call.",
     ),
     (
         "Withheld numbers",
@@ -51,6 +51,7 @@ METHODS = (
 )
 
 GLOSSARY = (
+    ("(blank)", "nothing is recorded in the systems; `unknown` is a value that somebody or some system recorded"),
     ("95% interval", "the range of true values that the data do not contradict; 95 of 100 such ranges hold the truth"),
     ("Account", "a company; several leads and deals may belong to one"),
     ("Closed-only win rate", "won divided by won and lost, of the deals closed in a period"),
@@ -58,7 +59,7 @@ GLOSSARY = (
     ("Effective accounts", "how many equally large accounts would carry the same evidence"),
     ("MQL, SAL, SQL", "a lead that marketing calls qualified, that sales accepted, that sales calls qualified"),
     ("Recycled", "given back to marketing by sales"),
-    ("Still open", "neither won nor gone by the end of the days counted"),
+    ("Still open", "neither won nor gone by the end of the days counted, leads that never qualified included"),
     ("Usual range", "where single weeks lie as long as nothing has changed"),
 )
 
@@ -81,7 +82,7 @@ def definitions(agreed: Definitions) -> Block:
         ),
         (
             "Minimum evidence",
-            f"{evidence.minimum_denominator} in the denominator, {evidence.minimum_events} events, "
+            f"{evidence.minimum_denominator} in the denominator, "
             f"{evidence.minimum_effective_accounts} effective accounts",
             evidence,
         ),
@@ -113,7 +114,15 @@ def decisions(log: DecisionLog, as_of: date) -> Block:
         if meeting is not None:
             rows += [_decision(meeting, decision, as_of) for decision in meeting.decisions]
     rows += [_decision(meeting, decision, as_of) for meeting, decision in log.still_open(as_of)]
-    return blocks.decisions(rows, _caption(latest, previous, as_of))
+    rows.sort(key=lambda row: row["state"] != "overdue")
+    return blocks.decisions(rows, " ".join([_caption(latest, previous, as_of), *_overdue(rows)]))
+
+
+def _overdue(rows: list[Mapping[str, Any]]) -> list[str]:
+    overdue = sum(row["state"] == "overdue" for row in rows)
+    meetings = len({row["meeting"] for row in rows})
+    said = [f"{overdue} {'is' if overdue == 1 else 'are'} overdue and stand{'s' * (overdue == 1)} first."]
+    return (said if overdue else []) + ([f"The rows come from {meetings} meetings."] if meetings > 1 else [])
 
 
 def _caption(latest: Meeting | None, previous: Meeting | None, as_of: date) -> str:

@@ -18,6 +18,7 @@ from smarketing.measures.headline import Headline
 from smarketing.measures.losses import Losses
 from smarketing.measures.panels import Panel
 from smarketing.measures.results import KeyFigure, NotApplicable
+from smarketing.measures.scope import BLANK
 from smarketing.measures.view import View
 from smarketing.report import charts, formats, wording
 from smarketing.report.agreements import agreement_line
@@ -150,7 +151,7 @@ def time_to_stage(found: Funnel | NotApplicable) -> list[Block]:
     return [
         figure(drawn),
         table(
-            rows[["Stage", "Half by day", "From", "To", "Three quarters by day", "Why withheld"]],
+            _with_reasons(rows[["Stage", "Half by day", "From", "To", "Three quarters by day", "Why withheld"]]),
             id="tab-time",
             title=f"Days from entering to each stage, of those who get there within {found.horizon} days",
             formats=days,
@@ -183,14 +184,14 @@ def who_converts(found: Breakdown | NotApplicable) -> list[Block]:
         f"{wording.breakdown_title(found)}.",
         reference=None if math.isnan(rows.iloc[0]["share"]) else float(rows.iloc[0]["share"]),
         reference_label="the whole",
-        label_name=found.by.capitalize(),
+        label_name=formats.opening(found.by),
         value_label="Won",
-        n_label=found.counted.capitalize(),
+        n_label=formats.opening(found.counted),
     )
     shown = rows.rename(
         columns={
-            "group": found.by.capitalize(),
-            "n": found.counted.capitalize(),
+            "group": formats.opening(found.by),
+            "n": formats.opening(found.counted),
             "won": "Won so far",
             "share": "Won in time",
             "lower": "From",
@@ -202,8 +203,8 @@ def who_converts(found: Breakdown | NotApplicable) -> list[Block]:
         }
     )
     columns = [
-        found.by.capitalize(),
-        found.counted.capitalize(),
+        formats.opening(found.by),
+        formats.opening(found.counted),
         "Won so far",
         "Won in time",
         "From",
@@ -217,7 +218,7 @@ def who_converts(found: Breakdown | NotApplicable) -> list[Block]:
     return [
         figure(drawn),
         table(
-            shown[columns],
+            _with_reasons(shown[columns]),
             id="tab-groups",
             title=f"Conversion and time to win by {found.by}",
             formats=kinds,
@@ -254,7 +255,7 @@ def how_deals_end(found: WinRates | NotApplicable) -> list[Block]:
 
 
 def why_lost(found: Losses | NotApplicable, what: str) -> list[Block]:
-    """Show losses by reason or competitor against the half-year before, and by product."""
+    """Show losses by reason or competitor against as many days before, and by product."""
     named = {"loss reason": "Loss reasons", "competitor": "Competitors"}[what]
     if isinstance(found, NotApplicable) or found.reason:
         return [not_applicable(named, found.reason)]
@@ -268,12 +269,12 @@ def why_lost(found: Losses | NotApplicable, what: str) -> list[Block]:
         subtitle=f"Share of the {formats.count(found.n)} deals lost {found.period.label}. The upright tick marks the "
         f"{formats.count(found.n_before)} lost {found.before.label}.",
         source=f"{SOURCE}; as recorded by sales when the deal was closed.",
-        alt=f"Horizontal bars of the share of lost deals by {what}, with a tick for the half-year before. "
-        f"{wording.losses_title(found, what)}.",
+        alt=f"Horizontal bars of the share of lost deals by {what}, with a tick for the {found.before.days} days "
+        f"before. {wording.losses_title(found, what)}.",
         unit="share",
         value_label="Share of losses",
-        prior_label="Half-year before",
-        label_name=what.capitalize(),
+        prior_label=f"The {found.before.days} days before",
+        label_name=formats.opening(what),
     )
     blocks = [figure(drawn)]
     if len(found.by_product):
@@ -289,15 +290,25 @@ def _by_product(found: Losses, what: str) -> Block:
     frame.insert(0, "Losses", sizes)
     frame = frame.rename_axis("Product").reset_index()
     frame.columns.name = None
-    top = found.rows.iloc[0]["group"]
+    named = {"loss reason": "loss reasons", "competitor": "competitors"}[what]
+    title = f"{formats.opening(named)} by product"
+    # A product whose total is hidden may be the one that loses most.
+    if sizes.notna().all() and sizes.index[0] != BLANK:
+        title = f"{sizes.index[0]} loses most deals, {formats.count(sizes.iloc[0])}; {named} by product"
     return table(
         frame,
         id=f"tab-{what.split()[0]}-product",
-        title=f"{top} and other {what}s by product",
+        title=title,
         formats=dict.fromkeys(frame.columns[1:], "count"),
         subtitle=f"Deals lost {found.period.label}. A dash: none, or fewer than the smallest group shown.",
         source=SOURCE,
     )
+
+
+def _with_reasons(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the column of reasons where nothing is withheld."""
+    given = frame["Why withheld"].fillna("").astype(str).str.strip()
+    return frame if given.any() else frame.drop(columns="Why withheld")
 
 
 def _ages(horizon: int) -> list[int]:
@@ -320,6 +331,8 @@ def _trend(identity: str, panels: Sequence[Panel]) -> charts.Chart:
     counted = formats.listed(list(dict.fromkeys(panel.counted_by for panel in panels)))
     title = wording.headline_title([panel.figure for panel in panels])
     rated = [panel for panel in panels if panel.figure.unit == "share"]
+    planned = any(frame["target"].notna().any() for panel in panels for frame in (panel.weeks, panel.months))
+    told = SOURCE + ("; targets as planned." if planned else ".")
     explain = " Rates stand in the period in which the last of their days was complete." if rated else ""
     return charts.trend(
         [
@@ -336,9 +349,9 @@ def _trend(identity: str, panels: Sequence[Panel]) -> charts.Chart:
         title=title,
         subtitle=f"Counted by {counted}; {len(first.weeks)} complete weeks beside {len(first.months)} complete months."
         + explain,
-        source=" ".join([f"{SOURCE}; targets as planned.", *dict.fromkeys(panel.figure.interval for panel in rated)]),
-        alt=f"Line charts of {formats.listed([p.kpi.label for p in panels])}, counted by {counted}, six weeks beside "
-        f"twelve months with targets. {title}.",
+        source=" ".join([told, *dict.fromkeys(panel.figure.interval for panel in rated)]),
+        alt=f"Line charts of {formats.listed([p.kpi.label for p in panels])}, counted by {counted}, "
+        f"{len(first.weeks)} weeks beside {len(first.months)} months{' with targets' if planned else ''}. {title}.",
         how_to_read="The solid line is what happened, the pale band its 95% interval, the short marks the target, the "
         "dashed line the same period a year earlier. A gap is a period with too little to show.",
         weeks_label="Week to",

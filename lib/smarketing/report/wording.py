@@ -14,7 +14,7 @@ from smarketing.measures.conversion import Breakdown
 from smarketing.measures.deals import WinRates
 from smarketing.measures.funnel import Funnel
 from smarketing.measures.headline import Headline
-from smarketing.measures.losses import Losses
+from smarketing.measures.losses import UNNAMED, Losses
 from smarketing.measures.results import Finding, KeyFigure, NotApplicable
 from smarketing.report import formats
 
@@ -54,14 +54,17 @@ def stands(figure: KeyFigure) -> str:
 def bottom_line(headline: Headline, funnel: Funnel | NotApplicable) -> str:
     """Say where the first page's figures stand against target; without targets, what becomes of those who enter."""
     shown = [figure for figure in headline.first_page if figure.value is not None]
-    aimed = [figure for figure in shown if figure.target is not None]
-    if aimed:
+    aimed = [figure for figure in headline.first_page if figure.target is not None]
+    if any(figure.value is not None for figure in aimed):
         return _against_targets(aimed)
+    why = "No target applies, so nothing here is ahead or behind."
+    if aimed:
+        why = f"Nothing here is ahead or behind: withheld with {_its(aimed)} target {_is(aimed)} {_named(aimed)}."
     converts = converted(funnel) if isinstance(funnel, Funnel) else ""
     if converts:
-        return f"{converts}. No targets are set, so nothing here is ahead or behind."
+        return f"{converts}. {why}"
     if shown:
-        return f"{stands(shown[0])}. No targets are set, so nothing here is ahead or behind."
+        return f"{stands(shown[0])}. {why}"
     return "There is too little on record to show a single headline figure; the data checks say what is missing."
 
 
@@ -137,7 +140,10 @@ def usual_range(headline: Headline) -> str:
 
 def funnel_title(funnel: Funnel) -> str:
     """Title the funnel by its result and the step that moved, or else the step that loses most."""
-    result = converted(funnel) or f"Too few {funnel.counted} have been followed for {funnel.horizon} days to say"
+    result = converted(funnel)
+    if not result:
+        why = str(funnel.won["reason"]) if len(funnel.exits) else ""
+        result = f"How many {funnel.counted} are won is withheld" + (f": {why}" if why else "")
     moved, weakest = funnel.moved, funnel.weakest
     if moved is not None:
         change = formats.moved_by(float(moved["step_change"]))
@@ -172,7 +178,9 @@ def breakdown_title(found: Breakdown) -> str:
         return f"Above {overall}: {formats.listed(above)}; below: {formats.listed(below)}"
     if above or below:
         side = "above" if above else "below"
-        return f"{side.capitalize()} {overall}: {formats.listed(above or below)}; the rest are not told apart from it"
+        return (
+            f"{formats.opening(side)} {overall}: {formats.listed(above or below)}; the rest are not told apart from it"
+        )
     return f"No {found.by} is told apart from {overall}"
 
 
@@ -185,21 +193,24 @@ def win_rate_title(rates: WinRates) -> str:
     text = f"{formats.share(count['value'])} of deals opened are won within {rates.horizon} days"
     if not math.isnan(amount["value"]):
         text += f", {formats.share(amount['value'])} of their amount"
-    if not math.isnan(closed["value"]) and closed["value"] > count["upper"]:
+    if not math.isnan(closed["value"]) and not count["lower"] <= closed["value"] <= count["upper"]:
         text += f"; closed-only counting would say {formats.share(closed['value'])}"
     return text
 
 
 def losses_title(found: Losses, what: str) -> str:
-    """Title losses by the group whose share moved, or else the largest."""
+    """Title losses by the group whose share moved, or else the largest that is a named one."""
     if found.reason:
-        return f"{what.capitalize()}s are withheld: {found.reason}"
-    moved, largest = found.moved, found.rows.iloc[0]
+        return f"{formats.opening(what)}s are withheld: {found.reason}"
+    moved, named = found.moved, found.rows[~found.rows["group"].isin(UNNAMED)]
     if moved is not None:
         return (
             f"{moved['group']} {formats.moved_by(float(moved['change']))} as a {what}, "
             f"to {formats.share(moved['share'])} of losses"
         )
+    if named.empty:
+        return f"No {what} is on record often enough to be named"
+    largest = named.iloc[0]
     return (
         f"{largest['group']} is the largest {what}, {formats.share(largest['share'])} of losses; no share clearly moved"
     )
@@ -227,7 +238,8 @@ def findings(
                 _finding(
                     f"{figure.label}: {ENDS[figure.status]}.",
                     f"{formats.value_of(figure.value, figure.unit, figure.currency)} against "
-                    f"{formats.value_of(figure.target, figure.unit, figure.currency)} ({gap}), {figure.period}.",
+                    f"{formats.value_of(figure.target, figure.unit, figure.currency)} ({gap}{_between(figure)}), "
+                    f"{figure.period}.",
                     f"{formats.count(figure.n)} {figure.n_label}. {figure.interval}",
                     figure.evidence,
                     3.0 if figure.status == "behind" else 2.0,
@@ -275,9 +287,10 @@ def findings(
             found.append(
                 _finding(
                     f"{shift['group']} {formats.moved_by(float(shift['change']))} as a {what}.",
-                    f"{formats.share(shift['share'])} of {formats.count(losses.n)} losses; the change has a 95% "
-                    f"interval of {interval}.",
-                    "what sales recorded at closing, two half-years compared, cause not tested",
+                    f"{formats.share(shift['share'])} of {formats.count(losses.n)} losses {losses.period.label}; the "
+                    f"change has a 95% interval of {interval}.",
+                    f"what sales recorded at closing, {losses.period.days} days against the {losses.before.days} "
+                    "before, cause not tested",
                     f"fig-{what.split()[0]}",
                     1.5,
                 )
@@ -285,9 +298,14 @@ def findings(
     if isinstance(rates, WinRates) and not math.isnan(rates.rate("by count")["value"]):
         said = win_rate_title(rates)
         of_deals = isinstance(funnel, Funnel) and funnel.of_deals
-        claim = said.partition("; ")[2].capitalize() if of_deals else said
+        claim = formats.opening(said.partition("; ")[2]) if of_deals else said
+        row = rates.rate("closed only by count" if of_deals else "by count")
         if claim:
-            found.append(_finding(f"{claim}.", "", "deals, accounts kept together", "fig-win-rate", 0.5))
+            detail = (
+                f"{formats.many(int(row['n']), 'deal')} {'closed' if of_deals else 'opened'} {rates.cohort.label}; 95% "
+                f"interval of the share by count {formats.interval(row['lower'], row['upper'], 'share')}."
+            )
+            found.append(_finding(f"{claim}.", detail, "deals, accounts kept together", "fig-win-rate", 0.5))
     return sorted(found, key=lambda finding: -finding.weight)
 
 
@@ -302,7 +320,7 @@ def limits(headline: Headline, funnel: Funnel | NotApplicable) -> list[str]:
     if rates:
         longest = max(rates, key=lambda kpi: kpi.within_days or 0)
         said.append(
-            f"Rates are of those whose days are complete, so {longest.label.lower()} speaks of "
+            f"Rates are of those whose days are complete, so {formats.inside(longest.label)} speaks of "
             f"entries {longest.within_days} days ago; newer ones are not in it."
         )
     if isinstance(funnel, Funnel) and funnel.observed_from is not None:
@@ -324,32 +342,56 @@ def _against_prior(figure: KeyFigure) -> str:
 
 
 def _against_targets(figures: Sequence[KeyFigure]) -> str:
+    """Say which figures with a target are behind and ahead, the withheld ones among them by name."""
     by_status = {status: [f for f in figures if f.status == status] for status in ENDS}
     behind, ahead = by_status["behind"], by_status["ahead"]
-    rest = len(figures) - len(behind) - len(ahead)
+    withheld = [f for f in figures if f.value is None]
+    rest = len(figures) - len(behind) - len(ahead) - len(withheld)
+    total = len(figures)
 
-    def named(group: Sequence[KeyFigure]) -> str:
+    def of_all(group: Sequence[KeyFigure]) -> str:
+        if total == 1:
+            return "The only figure with a target is"
+        return f"{len(group)} of {total} figures with a target {_is(group)}"
+
+    def valued(group: Sequence[KeyFigure]) -> str:
         return formats.listed(
-            [f"{f.label[:1].lower() + f.label[1:]} ({_value(f, f.value)} against {_value(f, f.target)})" for f in group]
+            [f"{formats.inside(f.label)} ({_value(f, f.value)} against {_value(f, f.target)})" for f in group]
         )
 
-    if not behind and not ahead:
-        if len(figures) == 1:
-            return "The only figure with a target is neither clearly ahead of it nor behind it."
-        return f"None of the {len(figures)} figures with a target is clearly ahead of it or behind it."
     parts = []
-    if behind:
-        parts.append(f"{len(behind)} of {len(figures)} figures with a target {_is(behind)} behind: {named(behind)}")
-    if ahead:
-        start = (
-            f"{len(ahead)} {_is(ahead)} ahead"
-            if behind
-            else (f"{len(ahead)} of {len(figures)} figures with a target {_is(ahead)} ahead and none is behind")
+    if not behind and not ahead:
+        parts.append(
+            "The only figure with a target is neither clearly ahead of it nor behind it"
+            if total == 1
+            else f"None of the {total} figures with a target is clearly ahead of it or behind it"
         )
-        parts.append(f"{start}: {named(ahead)}")
-    if rest:
+    if behind:
+        parts.append(f"{of_all(behind)} behind: {valued(behind)}")
+    if ahead and behind:
+        parts.append(f"{len(ahead)} {_is(ahead)} ahead: {valued(ahead)}")
+    elif ahead:
+        parts.append(f"{of_all(ahead)} ahead{' and none is behind' if total > 1 else ''}: {valued(ahead)}")
+    if rest and (behind or ahead):
         parts.append(f"{rest} {'is' if rest == 1 else 'are'} on target or too close to call")
+    if withheld:
+        parts.append(f"{len(withheld)} {_is(withheld)} withheld: {_named(withheld)}")
     return ". ".join(parts) + "."
+
+
+def _named(group: Sequence[KeyFigure]) -> str:
+    return formats.listed([formats.inside(figure.label) for figure in group])
+
+
+def _its(group: Sequence[KeyFigure]) -> str:
+    return "its" if len(group) == 1 else "their"
+
+
+def _between(figure: KeyFigure) -> str:
+    """Return the 95% interval of a figure's value, as it follows in brackets; an empty text where it has none."""
+    if figure.lower is None and figure.upper is None:
+        return ""
+    return f"; 95% interval {formats.interval(figure.lower, figure.upper, figure.unit, figure.currency)}"
 
 
 def _is(group: Sequence[KeyFigure]) -> str:

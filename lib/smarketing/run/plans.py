@@ -26,7 +26,6 @@ from smarketing.measures.scope import Scope, breakdown
 from smarketing.measures.view import View, last_day, view
 from smarketing.run.ledger import Ledger, Recorded
 
-
 OWN = ("definitions", "targets", "decisions")
 """Files of a company whose defaults are the demo company's."""
 
@@ -210,8 +209,8 @@ def _not_the_demos(plan: Plan, given: Mapping[str, Any], path: Path) -> None:
     if missing:
         said = " and ".join([part for part in (", ".join(missing[:-1]), missing[-1]) if part])
         raise PlanError(
-            f"Params file {path} names {decisive} {getattr(plan, decisive)!r} and leaves out {said}: these would be the "
-            "demo company's. Name yours; targets and decisions may be null."
+            f"Params file {path} names {decisive} {getattr(plan, decisive)!r} and leaves out {said}: these would be "
+            "the demo company's. Name yours; targets and decisions may be null."
         )
 
 

@@ -89,7 +89,13 @@ def paint(rows: pd.DataFrame, others: pd.DataFrame, sheet: Sheet, *, change_labe
     names = [str(name) for name in (*rows["stage"], *others["exit"])]
     widest = max(canvas.text_width(name, 600) for name in names)
     left = 1.0 if sheet.narrow else min(widest, sheet.width * 0.28) + 16
-    ends = [f"{formats.count(row['count'])} · {formats.share(row['share'])}" for _, row in rows.iterrows()]
+    # The share first, and the count as what it is: divided by entries it would not give the share.
+    ends = [
+        f"{formats.share(row['share'])} · {formats.count(row['count'])} so far"
+        if place
+        else formats.count(row["count"])
+        for place, (_, row) in enumerate(rows.iterrows())
+    ]
     room = max([canvas.text_width(text, 600) for text in ends] + [110.0]) + 14
     span = (sheet.width - left - room) if sheet.narrow else (sheet.width - left) * 0.62
     most = max([float(v) for v in pd.concat([rows["share"], rows["share_upper"], others["share"]]).dropna()] + [1e-9])
