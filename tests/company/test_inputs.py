@@ -11,7 +11,7 @@ import pytest
 from input_project import COLUMNS, DEAL_COLUMNS, LEADS, Project
 
 from smarketing.company.inputs import open_company, project_folder
-from smarketing.company.tables import SCHEMAS, Company
+from smarketing.company.tables import SCHEMAS, Company, CompanyError
 
 
 @pytest.fixture
@@ -164,13 +164,19 @@ def test_the_folder_comes_from_the_argument_then_the_variable_then_the_file(
     assert lead(open_company(project.inputs, data=tmp_path / "argument")) == "argument"
     monkeypatch.setenv("CO_DATA", str(tmp_path / "nowhere"))
     assert project.fault() == (
-        f"co.yml, there is no folder {tmp_path / 'nowhere'} (from the environment variable CO_DATA)"
+        f"co.yml, there is no folder {tmp_path / 'nowhere'} (from the environment variable CO_DATA); correct the name, "
+        "or put the files there"
+    )
+    with pytest.raises(CompanyError) as refused:
+        open_company(project.inputs, data=tmp_path / "nowhere")
+    assert str(refused.value) == (
+        f"co.yml, there is no folder {tmp_path / 'nowhere'} (named by `data`); correct the name, or put the files there"
     )
     monkeypatch.delenv("CO_DATA")
     project.say("  leads: {file: leads.csv}\n", "data: {env: CO_DATA}\n")
     assert project.fault() == (
-        "co.yml, where the files are is not set; set the environment variable CO_DATA, `--data <folder>`, or "
-        "`folder:` under `data:`"
+        "co.yml, where the files are is not set; set the environment variable CO_DATA, the parameter `data` (`check` "
+        "takes it as --data), or `folder:` under `data:`"
     )
 
 

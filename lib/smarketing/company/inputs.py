@@ -127,18 +127,19 @@ def _folder(inputs: Inputs, path: Path, data: Path | None, progress: Progress | 
     assert said is not None, "an input file names its data, a demo or a connection"
     from_variable = os.environ.get(said.env, "") if said.env else ""
     if data is not None:
-        folder, why = Path(data), "--data"
+        folder, why = Path(data), "named by `data`"
     elif from_variable:
-        folder, why = Path(from_variable), f"the environment variable {said.env}"
+        folder, why = Path(from_variable), f"from the environment variable {said.env}"
     elif said.folder:
-        folder, why = project / said.folder, "data.folder"
+        folder, why = project / said.folder, "from data.folder"
     else:
         variable = f"the environment variable {said.env}, " if said.env else ""
         raise CompanyError(
-            f"where the files are is not set; set {variable}`--data <folder>`, or `folder:` under `data:`"
+            f"where the files are is not set; set {variable}the parameter `data` (`check` takes it as --data), or "
+            "`folder:` under `data:`"
         )
     if not folder.is_dir():
-        raise CompanyError(f"there is no folder {folder} (from {why})")
+        raise CompanyError(f"there is no folder {folder} ({why}); correct the name, or put the files there")
     return folder
 
 
