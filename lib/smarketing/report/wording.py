@@ -237,9 +237,8 @@ def findings(
             found.append(
                 _finding(
                     f"{figure.label}: {ENDS[figure.status]}.",
-                    f"{formats.value_of(figure.value, figure.unit, figure.currency)} against "
-                    f"{formats.value_of(figure.target, figure.unit, figure.currency)} ({gap}{_between(figure)}), "
-                    f"{figure.period}.",
+                    f"{formats.value_of(figure.value, figure.unit, figure.currency)}{_between(figure)} against "
+                    f"{formats.value_of(figure.target, figure.unit, figure.currency)} ({gap}), {figure.period}.",
                     f"{formats.count(figure.n)} {figure.n_label}. {figure.interval}",
                     figure.evidence,
                     3.0 if figure.status == "behind" else 2.0,
@@ -388,10 +387,10 @@ def _its(group: Sequence[KeyFigure]) -> str:
 
 
 def _between(figure: KeyFigure) -> str:
-    """Return the 95% interval of a figure's value, as it follows in brackets; an empty text where it has none."""
+    """Return the 95% interval of a figure's value in brackets; an empty text where it has none."""
     if figure.lower is None and figure.upper is None:
         return ""
-    return f"; 95% interval {formats.interval(figure.lower, figure.upper, figure.unit, figure.currency)}"
+    return f" (95% interval {formats.interval(figure.lower, figure.upper, figure.unit, figure.currency)})"
 
 
 def _is(group: Sequence[KeyFigure]) -> str:
