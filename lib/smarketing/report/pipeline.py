@@ -170,10 +170,11 @@ def who_converts(found: Breakdown | NotApplicable) -> list[Block]:
     rows = found.rows.assign(
         group=found.rows["group"].where(found.rows["group"] != "all", f"All {found.counted}"),
         emphasis=[True] + [False] * (len(found.rows) - 1),
+        told=found.rows["apart"].fillna(0).ne(0),
     )
     drawn = charts.intervals(
         rows.rename(columns={"group": "label", "share": "value", "reason": "note"})[
-            ["label", "value", "lower", "upper", "n", "emphasis", "note"]
+            ["label", "value", "lower", "upper", "n", "emphasis", "told", "note"]
         ],
         id="fig-groups",
         title=wording.breakdown_title(found),

@@ -11,7 +11,7 @@ from smarketing.report.charts import canvas, scales
 from smarketing.report.charts.canvas import LINE, Sheet
 from smarketing.report.charts.chart import Chart, check_columns, check_words, flags
 
-_OPTIONAL = ("n", "emphasis", "note")
+_OPTIONAL = ("n", "emphasis", "told", "note")
 _ROW = {"wide": 32.0, "narrow": 48.0}
 
 
@@ -39,8 +39,8 @@ def intervals(
     ----------
     rows
         One row a group: ``label``, ``value``, ``lower``, ``upper`` (in ``unit``) and optionally ``n``, ``emphasis``
-        (True for the whole: a bold diamond) and ``note``. A row without value is withheld: its note, the reason,
-        stands in the place of the dot.
+        (True for the whole: a bold diamond), ``told`` (True for a row that the title names: in colour) and ``note``.
+        A row without value is withheld: its note, the reason, stands in the place of the dot.
     unit, currency
         Unit of the values; ``points`` for differences of shares.
     reference, reference_label
@@ -93,6 +93,7 @@ def paint(rows: pd.DataFrame, sheet: Sheet, *, unit: str, reference: float | Non
     ends = [_end_text(row, unit, sheet) for _, row in rows.iterrows()]
     known = rows["value"].notna()
     weights = [600 if flag else 400 for flag in flags(rows, "emphasis")]
+    told = flags(rows, "told")
     if sheet.narrow:
         left, right = 4.0, 6.0
     else:
@@ -110,7 +111,11 @@ def paint(rows: pd.DataFrame, sheet: Sheet, *, unit: str, reference: float | Non
         x = min(max(left + span * (mark - low) / (high - low), half), sheet.width - half)
         canvas.write(figure, text, x=x, y=top + height + 13, align="center", colour="muted")
     if reference is not None:
-        axes.axvline(reference, color=palette.LIGHT["ink"], linewidth=1.2, zorder=1)
+        # On a narrow sheet labels stand above their rows' marks, and the line leaves them out.
+        begins = 0.45 if sheet.narrow else 0.0
+        for place in range(len(rows)):
+            ends_at = [place - 0.5 + begins, place + 0.5]
+            axes.plot([reference] * 2, ends_at, color=palette.LIGHT["ink"], linewidth=1.2, zorder=1)
         words = canvas.shorten(reference_label or formats.value_of(reference, unit), sheet.width - 4)
         half = canvas.text_width(words) / 2
         x = min(max(left + span * (reference - low) / (high - low), half), sheet.width - half)
@@ -124,7 +129,7 @@ def paint(rows: pd.DataFrame, sheet: Sheet, *, unit: str, reference: float | Non
             axes.axhspan(place - 0.5, place + 0.5, color=palette.LIGHT["bg"], linewidth=0, zorder=2)
         else:
             bold = weights[place] == 600
-            colour = palette.LIGHT["blue" if bold else "grey"]
+            colour = palette.LIGHT["blue" if bold or told[place] else "grey"]
             if not (pd.isna(row["lower"]) or pd.isna(row["upper"])):
                 axes.plot(
                     [row["lower"], row["upper"]],
@@ -161,7 +166,7 @@ def _row_words(
         if not known:
             canvas.write(figure, canvas.shorten(end, sheet.width - 8), x=left, y=middle, colour="muted")
         return
-    lines = canvas.wrapped(label, left - 20, weight=weight)
+    lines = canvas.wrapped(label, left - 18, weight=weight)
     for number, line in enumerate(lines):
         y = middle + (number - (len(lines) - 1) / 2) * 15
         canvas.write(figure, line, x=left - 14, y=y, align="right", weight=weight)

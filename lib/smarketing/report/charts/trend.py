@@ -262,7 +262,7 @@ def _value_labels(
         if not np.isnan(row["target"]):
             y = down(row["target"])
             reach = 0.3 * (across(1) - across(0))
-            obstacles.append(labels.Box(x - reach, y - 2, x + reach, y + 2))
+            obstacles.append(labels.Box(x - reach, y - 4, x + reach, y + 4))
         if not np.isnan(row["value"]):
             y = down(row["value"])
             obstacles.append(labels.Box(x - 4, y - 4, x + 4, y + 4))
