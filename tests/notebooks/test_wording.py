@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from smarketing.measures.deals import WinRates
 from smarketing.measures.headline import Headline
 from smarketing.measures.results import KeyFigure, NotApplicable
 from smarketing.report import wording
@@ -192,4 +193,27 @@ def test_a_usual_range_speaks_of_weeks_that_vary_only() -> None:
     )
     assert said(panel(10.0, 30.0, 31)) == (
         "New leads, latest week 31: weeks normally lie between 10 and 30, so it calls for an explanation."
+    )
+
+
+def test_a_win_rate_comes_with_its_days_its_deals_and_its_interval() -> None:
+    rows = {
+        "by count": (0.28, 0.25, 0.31, 1_426),
+        "by amount": (NAN, NAN, NAN, 1_426),
+        "closed only by count": (0.2, 0.18, 0.22, 1),
+    }
+    table = {
+        name: pd.Series(dict(zip(("value", "lower", "upper", "n"), row, strict=True), reason=""))
+        for name, row in rows.items()
+    }
+    rates = object.__new__(WinRates)
+    for name, value in {"horizon": 180, "cohort": SimpleNamespace(label="1 Jan to 30 Jun 2026")}.items():
+        object.__setattr__(rates, name, value)
+    numbers = pd.DataFrame([{"rate": name, **row} for name, row in table.items()])
+    object.__setattr__(rates, "rates", numbers)
+    (found,) = wording.findings(stand_of(FIGURE), NO_FUNNEL, rates, NO_FUNNEL, NO_FUNNEL)
+    # Closed-only may also say too little.
+    assert found.claim == "28.0% of deals opened are won within 180 days; closed-only counting would say 20.0%."
+    assert found.detail == (
+        "1,426 deals opened 1 Jan to 30 Jun 2026; 95% interval of the share by count 25.0% to 31.0%."
     )
