@@ -26,11 +26,9 @@ def content() -> dict[str, Any]:
             "label": "Won",
             "plural": "Won",
             "team": "sales",
-            "subject": "opportunity",
             "enters_when": "now",
         },
     ]
-    stages[1]["subject"] = "opportunity"
     figure = {"name": "flow", "label": "New leads", "kind": "entries", "stage": "lead"}
     return {
         "version": "1",
@@ -92,13 +90,17 @@ def test_an_agreed_entry_needs_its_owners_and_its_day(tmp_path: Path) -> None:
 
 
 def test_wrong_keys_are_answered_with_the_nearest_right_one(tmp_path: Path) -> None:
-    said = content() | {"windows": {"funel_days": 90}, "privacy": {"colour": "red"}, "evidence": {"minimum_events": -1}}
+    said = content() | {
+        "windows": {"funel_days": 90},
+        "privacy": {"colour": "red"},
+        "evidence": {"minimum_denominator": 0},
+    }
     said["stages"]["funnel"][0]["team"] = "support"
     assert refusal(tmp_path, said) == (
         "Definitions file FILE is wrong in 4 places:\n"
         "  stages.funnel.0.team: Input should be 'marketing' or 'sales'; got 'support'.\n"
         "  windows.funel_days: there is no such name. Did you mean 'funnel_days'?\n"
-        "  evidence.minimum_events: Input should be greater than or equal to 0; got -1.\n"
+        "  evidence.minimum_denominator: Input should be greater than or equal to 1; got 0.\n"
         "  privacy.colour: there is no such name. Allowed are state, sales_owner, marketing_owner, agreed_on, "
         "review_on, smallest_group, show_account_names, show_owner_names."
     )
@@ -141,7 +143,7 @@ def test_stages_are_each_once_and_leads_come_first(tmp_path: Path) -> None:
         "Definitions file FILE is wrong in 1 place:\n  stages: stage 'lead' is listed twice."
     )
     said = content()
-    said["stages"]["funnel"].reverse()
+    said["stages"]["funnel"][0]["subject"] = "opportunity"
     assert refusal(tmp_path, said) == (
         "Definitions file FILE is wrong in 1 place:\n"
         "  stages: stages that leads enter come before stages that deals (opportunities) enter."
@@ -174,3 +176,18 @@ def test_a_file_that_is_no_mapping_or_no_yaml_or_not_there(tmp_path: Path) -> No
     message = f"Definitions file {absent} does not exist. Name an existing file, or copy one from params/."
     with pytest.raises(CompanyError, match=f"^{re.escape(message)}$"):
         read_yaml(absent, "Definitions")
+
+
+def test_deals_begin_before_their_win_and_can_be_lost(tmp_path: Path) -> None:
+    said = content()
+    said["stages"]["funnel"][1]["subject"] = "opportunity"
+    assert refusal(tmp_path, said) == (
+        "Definitions file FILE is wrong in 1 place:\n  stages: a deal cannot begin with its win: "
+        "add a stage before it that deals (opportunity) enter."
+    )
+    deal = {**said["stages"]["funnel"][1], "stage": "opportunity", "label": "Deal", "plural": "Deals"}
+    said["stages"]["funnel"].insert(1, deal)
+    said["stages"]["exits"] = []
+    assert refusal(tmp_path, said) == (
+        "Definitions file FILE is wrong in 1 place:\n  stages: deals can be lost: add an exit whose stage is 'lost'."
+    )

@@ -11,6 +11,7 @@ import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+
 from smarketing.company.demo import DemoTruth, build_demo, is_built, read_truth, write
 from smarketing.company.demo.world import stream
 from smarketing.company.tables import SCHEMAS

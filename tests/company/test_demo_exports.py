@@ -13,6 +13,7 @@ import duckdb
 import pandas as pd
 import pytest
 import yaml
+
 from smarketing.company.demo import build_demo, write_hubspot, write_salesforce
 from smarketing.company.inputs import open_company
 from smarketing.company.tables import Company

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import norm
+
 from smarketing.company.demo import DemoTruth, TrueIncidence, build_demo, flows
 from smarketing.company.demo.flows import Grid, exit_chances
 from smarketing.company.demo.incidence import true_incidences

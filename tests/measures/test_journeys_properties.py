@@ -63,6 +63,8 @@ def replay(history: History) -> dict[str, Any] | None:
         return None
     happened = [(at, stage) for stage, at, spell in history.events if at <= known and spell in (None, 1)]
     for opened, closed, outcome in history.deals:
+        if closed is not None and opened <= known and closed <= known and closed.date() < opened.date():
+            return None  # closed before it opened: nothing can be told from it
         if opened <= known:
             happened.append((opened, "opportunity"))
             if closed is not None and closed <= known:

@@ -115,14 +115,14 @@ def test_olist_origins_have_blank_and_unknown_apart_and_social_is_slower_and_low
     found = convert_by(olist[1], "source").rows.set_index("group")
     expected = kept(olist_rows)
     hit = expected["days"] <= 150
-    assert found["n"].drop("all").to_dict() == expected.groupby("origin").size().to_dict()
-    assert found["won"].drop("all").to_dict() == hit.groupby(expected["origin"]).sum().to_dict()
-    rates, shown = hit.groupby(expected["origin"]).mean(), found["share"].drop("all").dropna()
+    assert found["n"].drop("All MQLs").to_dict() == expected.groupby("origin").size().to_dict()
+    assert found["won"].drop("All MQLs").to_dict() == hit.groupby(expected["origin"]).sum().to_dict()
+    rates, shown = hit.groupby(expected["origin"]).mean(), found["share"].drop("All MQLs").dropna()
     assert shown.to_dict() == pytest.approx(rates[shown.index].to_dict(), abs=1e-12)
     assert found.loc[[BLANK, "unknown"], "n"].tolist() == [51, 838]
     social = found.loc["social"]
-    assert social["upper"] < found.loc["all", "lower"]
-    assert social["days_lower"] > found.loc["all", "days_upper"]
+    assert social["upper"] < found.loc["All MQLs", "lower"]
+    assert social["days_lower"] > found.loc["All MQLs", "days_upper"]
 
 
 def test_truncation_is_noticed_where_the_input_file_does_not_say(
@@ -185,6 +185,6 @@ def test_b2b_bookings_are_the_won_amounts_of_complete_weeks(crm: tuple[Company, 
     started = crm_rows[crm_rows["engage_date"].between("2017-07-23", "2017-09-02")]
     days = (started["close_date"] - started["engage_date"]).dt.days
     won = (started["deal_stage"] == "Won") & (days <= 120)
-    assert figures["close_rate"].period == "started 23 Jul 2017 to 2 Sep 2017"
+    assert figures["close_rate"].period == "entered 23 Jul 2017 to 2 Sep 2017"
     assert figures["close_rate"].value == pytest.approx(won.mean(), abs=1e-12)
     assert {check.code: check.outcome for check in checks(crm[1])}["DR03"] == "warning"

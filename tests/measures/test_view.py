@@ -152,13 +152,19 @@ def test_what_a_company_lacks_makes_a_measure_not_applicable() -> None:
     assert found.ask(win_rates) == NotApplicable("no `opportunities` table is mapped")
     assert found.ask(losses, "competitor") == NotApplicable("no `opportunities` table is mapped")
     measured = found.ask(funnel)
-    assert measured.n == 1
+    assert (measured.n, measured.not_recorded) == (1, ("SQL", "OPPORTUNITY", "WON"))
     reasons = measured.stages.set_index("stage")["step_reason"].to_dict()
-    assert reasons["won"] == "no `opportunities` table is mapped"
     assert reasons["mql"] == "only 1 of the 30 needed"
-    won_only = definitions_of(funnel=("lead", "won"), exits=(), deals_from="won")
-    deals = company_of(ibis.duckdb.connect(), {"opportunities": deals_of(deal("1", "2026-02-01"))})
-    assert view(deals, won_only, AS_OF).ask(funnel) == NotApplicable("no `leads` table is mapped")
+    no_events = company_of(ibis.duckdb.connect(), {"leads": leads_of(("A", "2026-01-01"))})
+    deals = company_of(
+        ibis.duckdb.connect(), {"leads": frames["leads"], "opportunities": deals_of(deal("1", "2026-02-01"))}
+    )
+    assert view(deals, definitions_of(), AS_OF).ask(funnel).not_recorded == ("MQL", "SQL")
+    with refused(
+        "No stages are recorded: neither a `stage_events` nor an `opportunities` table is mapped. "
+        "Map one of them in the input file."
+    ):
+        view(no_events, definitions_of(), AS_OF)
 
 
 def test_the_last_day_on_record(engine: ibis.BaseBackend) -> None:
@@ -190,7 +196,7 @@ def test_names_appear_only_where_the_definitions_allow_it(by: str, allowed: bool
     privacy = {"show_account_names": allowed, "show_owner_names": allowed, "smallest_group": 1}
     found = view(many(), definitions_of(privacy=privacy, windows={"funnel_days": 20}), AS_OF, redact=redact)
     groups = convert_by(found, by).rows["group"].tolist()
-    names = [group for group in groups if group not in ("all", "Other")]
+    names = groups[1:]
     hidden = all(re.fullmatch(r"(Owner|Account) [0-9a-f]{8}", name) for name in names)
     assert hidden == (redact or not allowed)
     assert any(re.search(r"Ann|Bob|Acme|owner \d|acct", name) for name in names) != hidden
@@ -203,7 +209,7 @@ def test_pseudonyms_are_the_same_in_every_report_and_differ_between_names() -> N
     assert found.shown("Ann", "owners.name") != found.shown("Bob", "owners.name")
     several = {found.shown(f"Account number {i}", "accounts.name") for i in range(5_000)}
     assert len(several) == 5_000
-    assert [found.shown(value, "owner") for value in (BLANK, "Other", "all")] == [BLANK, "Other", "all"]
+    assert [found.shown(value, "owner") for value in (BLANK, "All others")] == [BLANK, "All others"]
     assert found.shown("Team North", "owners.team") == "Team North"
 
 
@@ -213,7 +219,7 @@ def test_groups_too_small_to_show_are_pooled() -> None:
     frames = {"leads": leads.assign(source=sources), "stage_events": many().table("stage_events").to_pandas()}
     found = view(company_of(ibis.duckdb.connect(), frames), definitions_of(windows={"funnel_days": 20}), AS_OF)
     rows = convert_by(found, "source").rows.set_index("group")
-    assert rows["n"].to_dict() == {"all": 240, "Web": 233, "Other": 7}
+    assert rows["n"].to_dict() == {"All LEADs": 240, "Web": 233, "All others": 7}
 
 
 def simulated_export(seed: int, *, since: int | None) -> Company:

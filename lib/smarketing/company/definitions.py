@@ -84,6 +84,11 @@ class Stages(Entry):
         subjects = [stage.subject for stage in self.funnel]
         if subjects != sorted(subjects):
             raise ValueError("stages that leads enter come before stages that deals (opportunities) enter")
+        deal_stages = [stage.stage for stage in self.funnel if stage.subject == "opportunity"]
+        if deal_stages == [self.funnel[-1].stage]:
+            raise ValueError("a deal cannot begin with its win: add a stage before it that deals (opportunity) enter")
+        if deal_stages and "lost" not in {exit_.stage for exit_ in self.exits}:
+            raise ValueError("deals can be lost: add an exit whose stage is 'lost'")
         return self
 
     @property
@@ -160,14 +165,13 @@ class Windows(Entry):
 
 
 class Evidence(Entry):
-    """Below this a number is withheld. The rule looks at denominators and events, never at an interval's width.
+    """Below this a share is withheld. The rule looks at denominators and accounts, never at an interval's width.
 
-    The weight is on denominators and accounts: a high floor of events would show small rates only where luck made them
-    large (a floor of 10 events where 7 are expected lets through intervals that cover 87 %; one of 3 does no harm).
+    There is no floor of events: it would show small rates only where luck made them large (with a floor of 10 events
+    where 7 are expected, the intervals shown cover 87 %). A share of few events has a wide interval, and says so.
     """
 
     minimum_denominator: int = Field(default=30, ge=1)
-    minimum_events: int = Field(default=3, ge=0)
     minimum_effective_accounts: int = Field(default=30, ge=2)
 
 
@@ -183,8 +187,6 @@ class Calendar(Entry):
     """How the company counts time."""
 
     week_starts: Literal["monday", "sunday"] = "monday"
-    fiscal_year_starts_in_month: int = Field(default=1, ge=1, le=12)
-    meeting_every_days: int = Field(default=14, ge=1, le=92)
 
 
 class Money(Entry):

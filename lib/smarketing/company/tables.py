@@ -140,6 +140,14 @@ class MissingTable(LookupError):
         self.table = table
 
 
+class NotRecorded(MissingTable):
+    """A stage that no mapped table ever records; what needs it is not applicable."""
+
+    def __init__(self, stage: str) -> None:
+        LookupError.__init__(self, f"no entry into {stage} is on record")
+        self.table = stage
+
+
 @dataclass(frozen=True)
 class Source:
     """A file or table that was read: its canonical table, its name, its SHA-256 (empty for a connection), its rows."""

@@ -14,6 +14,8 @@ from smarketing.measures.results import or_nan
 from smarketing.measures.scope import breakdown
 from smarketing.measures.view import View
 
+OTHER = "All others"
+
 
 @dataclass(frozen=True)
 class Breakdown:
@@ -21,8 +23,8 @@ class Breakdown:
 
     ``rows``: ``group``, ``n``, ``won``, ``share``, ``lower``, ``upper``, ``reason``, ``days``, ``days_lower``,
     ``days_upper``, ``days_reason``, ``apart`` (1 above the whole, -1 below, all groups asked together); largest share
-    first, withheld last, and ``all`` as the first row. Groups smaller than the smallest group shown are pooled as
-    "Other".
+    first, withheld last, and everybody as the first row. Groups smaller than the smallest group shown are pooled as
+    "All others", with the next smallest where the pool is still too small.
     """
 
     by: str
@@ -44,9 +46,9 @@ def convert_by(view: View, by: str, *, stage: str | None = None) -> Breakdown:
         steps.table.mutate(group_of=breakdown(steps.table, by)), win, steps.kinds, steps.as_of, steps.observed_from
     )
     sizes = grouped.table.group_by("group_of").aggregate(n=lambda t: t.count()).execute()
-    small = sorted(sizes.loc[sizes["n"] < view.definitions.privacy.smallest_group, "group_of"])
+    small = _too_small(sizes.set_index("group_of")["n"], view.definitions.privacy.smallest_group)
     if small:
-        pooled = grouped.table.group_of.isin(small).ifelse("Other", grouped.table.group_of)
+        pooled = grouped.table.group_of.isin(small).ifelse(OTHER, grouped.table.group_of)
         grouped = Durations(grouped.table.mutate(group_of=pooled), win, steps.kinds, steps.as_of, steps.observed_from)
     frames = []
     for rows, column in ((grouped, None), (grouped, "group_of")):
@@ -56,7 +58,7 @@ def convert_by(view: View, by: str, *, stage: str | None = None) -> Breakdown:
         for share, time in zip(reached, spent, strict=True):
             frames.append(
                 {
-                    "group": view.shown(share.group, by),
+                    "group": f"All {view.words(start.stage)}" if column is None else view.shown(share.group, by),
                     "n": share.n,
                     "won": share.events,
                     "share": or_nan(share.value),
@@ -93,3 +95,12 @@ def convert_by(view: View, by: str, *, stage: str | None = None) -> Breakdown:
         view.precision(start.stage),
         steps.covered(now),
     )
+
+
+def _too_small(sizes: pd.Series, smallest: int) -> list[str]:
+    """Return the groups to pool: those below the smallest group shown, and more until the pool itself is not."""
+    ascending = sizes.sort_values(kind="stable")
+    pooled = int((ascending < smallest).sum())
+    while 0 < pooled < len(ascending) and ascending.iloc[:pooled].sum() < smallest:
+        pooled += 1
+    return [str(group) for group in ascending.index[:pooled]]

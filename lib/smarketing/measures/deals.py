@@ -75,7 +75,9 @@ def win_rates(view: View) -> WinRates:
             for kind in (*steps.kinds, "open")
         ]
     )
-    return WinRates(pd.DataFrame(rows), ends, now, horizon, view.precision(first.stage), steps.observed_from)
+    return WinRates(
+        pd.DataFrame(rows), ends, steps.covered(now), horizon, view.precision(first.stage), steps.observed_from
+    )
 
 
 def without_amount(steps: Durations) -> str:
@@ -131,9 +133,11 @@ def _closed_only(view: View, period: Period) -> dict[str, dict[str, object]]:
         .iloc[0]
     )
     evidence, n, events = view.definitions.evidence, float(sums["n"]), float(sums["y"])
-    reason = too_thin(n=n, events=events, effective=effective_clusters(n, sums["n2"]), evidence=evidence)
+    reason = too_thin(n=n, effective=effective_clusters(n, sums["n2"]), evidence=evidence)
+    # A few large deals can carry a rate of money however many deals there are.
+    concentrated = too_thin(n=n, effective=effective_clusters(sums["m"], sums["m2"]), evidence=evidence)
     unweighed = f"{sums['blank']:,.0f} of {n:,.0f} closed deals have no amount"
-    gap = unweighed if n and sums["blank"] / n > MISSING_AMOUNTS else ""
+    gap = unweighed if n and sums["blank"] / n > MISSING_AMOUNTS else concentrated
     by_count = (
         None
         if reason

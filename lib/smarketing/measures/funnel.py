@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from smarketing.company.tables import MissingTable, ObservedFrom
+from smarketing.company.tables import MissingTable, NotRecorded, ObservedFrom
 from smarketing.estimates.rates import difference
 from smarketing.measures.clear import clearly_changed, largest
 from smarketing.measures.incidence import ALL, Share, TimeTo, outcomes, shares, times
@@ -43,6 +43,7 @@ class Funnel:
     cohort: Period
     horizon: int
     n: int
+    not_recorded: tuple[str, ...]
     complete: bool
     clusters: int
     counted: str
@@ -101,8 +102,8 @@ class Funnel:
     @property
     def weakest(self) -> pd.Series | None:
         """The step with the lowest rate that is shown, or None."""
-        steps = self.stages.iloc[1:].dropna(subset=["step_rate"])
-        return None if steps.empty else steps.loc[steps["step_rate"].idxmin()]
+        steps = self.stages.iloc[1:]
+        return None if steps.empty or steps["step_rate"].isna().any() else steps.loc[steps["step_rate"].idxmin()]
 
     @property
     def moved(self) -> pd.Series | None:
@@ -115,7 +116,11 @@ def funnel(view: View) -> Funnel:
     stages = view.definitions.stages
     first = view.first_stage
     names = [stage.stage for stage in stages.funnel]
-    tail = names[names.index(first.stage) :]
+    later = names[names.index(first.stage) + 1 :]
+    tail = [first.stage, *(name for name in later if name in view.recorded_stages)]
+    missing = tuple(stages.label(name) for name in later if name not in view.recorded_stages)
+    if len(tail) == 1 and missing:
+        raise NotRecorded(missing[0])
     if len(tail) == 1:
         # Only wins are on record: what entered before them is in a table that is not mapped.
         raise MissingTable("leads")
@@ -137,7 +142,7 @@ def funnel(view: View) -> Funnel:
             {"stage": name, "label": label, "count": reached.events, **_named(reached, "share")}
             | _step(view, tail[tail.index(name) - 1], name)
         )
-        for age in range(horizon + 1):
+        for age in range(horizon + 1 if reached.value is not None else 0):
             at = one.curves.at(name, age)
             if at is not None:
                 curves.append({"line": label, "stage": name, "age": age, "share": at})
@@ -166,7 +171,7 @@ def funnel(view: View) -> Funnel:
                 {
                     "exit": s.kind,
                     "label": stages.label(s.kind),
-                    "share": or_nan(_point(ends, s)),
+                    "share": or_nan(s.value),
                     "lower": or_nan(s.lower),
                     "upper": or_nan(s.upper),
                     "events": s.events,
@@ -183,6 +188,7 @@ def funnel(view: View) -> Funnel:
         cohort=whole.covered(now),
         horizon=horizon,
         n=n,
+        not_recorded=missing,
         complete=bool(ends) and not ends[ALL].counts.censored[ends[ALL].counts.age < horizon].any(),
         clusters=won.clusters if won else 0,
         counted=view.words(first.stage),
@@ -231,12 +237,6 @@ def _step(view: View, stage: str, to_stage: str) -> dict[str, object]:
         change = difference(now, before)  # type: ignore[arg-type]  # both are shown, so neither is None
         row |= {"step_change": change.value, "change_lower": change.lower, "change_upper": change.upper}
     return row
-
-
-def _point(found: dict, share: Share) -> float | None:
-    """The point share even where its interval is withheld, so that all ends add up; None where nothing is known."""
-    curves = found[ALL].curves
-    return curves.open_at(share.horizon) if share.kind == "open" else curves.at(share.kind, share.horizon)
 
 
 def _named(share: Share, name: str) -> dict[str, object]:

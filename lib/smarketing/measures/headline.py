@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import ibis
 
 from smarketing.company.definitions import Kpi
-from smarketing.company.tables import MissingTable
+from smarketing.company.tables import MissingTable, NotRecorded
 from smarketing.company.targets import Targets
 from smarketing.measures.exact import cents
 from smarketing.measures.panels import Panel, rate_panel, sum_panel
 from smarketing.measures.results import KeyFigure
 from smarketing.measures.tallies import tally
-from smarketing.measures.view import View, has_step
+from smarketing.measures.view import MANY_WITHOUT, View, has_step
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def headline(view: View, targets: Targets) -> Headline:
         except MissingTable as error:
             missing.append((kpi.label, str(error)))
     for stage in dict.fromkeys(str(k.stage) for k in view.definitions.kpis.figures if k.stage is not None):
-        if not has_step(view, stage) and not view.knows_accounts(stage):
-            missing.append(("Counting by account", f"no account is recorded for {view.words(stage)}"))
+        if not has_step(view, stage):
+            missing += [("Counting by account", why) for why in [_no_accounts(view, stage)] if why]
     kinds = {kpi.panel for kpi in view.definitions.kpis.figures}
     for panel in ("lead flow", "lead quality", "close rate"):
         if panel not in kinds:
@@ -70,7 +70,10 @@ def _panels(view: View, kpi: Kpi, targets: Targets) -> list[Panel]:
         at = won if kpi.kind == "won" else view.deals.reached(first.stage)  # type: ignore[union-attr]
         return [sum_panel(view, kpi, targets, tally(view, deals, at, cents(deals.amount)).in_units(100), "deals")]
     stage = str(kpi.stage)
-    units = [view.words(stage), *(["accounts"] if view.knows_accounts(stage) else [])]
+    for name in (stage, kpi.to_stage):
+        if name is not None and not has_step(view, stage) and name not in view.recorded_stages:
+            raise NotRecorded(view.definitions.stages.label(name))
+    units = [view.words(stage), *([] if _no_accounts(view, stage) else ["accounts"])]
     if kpi.kind == "entries":
         journeys = view.journeys(stage)
         sums = tally(view, journeys.table, journeys.reached(stage), None)
@@ -81,4 +84,13 @@ def _panels(view: View, kpi: Kpi, targets: Targets) -> list[Panel]:
         rows = rows.filter(rows.started >= ibis.timestamp(f"{steps.observed_from.start} 00:00:00"))
     hit = ((rows.exit == steps.to_stage).fill_null(False) & (rows.last_age <= kpi.within_days)).ifelse(1, 0)
     sums = tally(view, rows, rows.started, hit, lag=int(kpi.within_days or 0))
-    return [rate_panel(view, kpi, targets, sums, unit) for unit in units]
+    since = steps.observed_from.start if steps.observed_from is not None else None
+    return [rate_panel(view, kpi, targets, sums, unit, since) for unit in units]
+
+
+def _no_accounts(view: View, stage: str) -> str:
+    """Say why those who enter a stage are not counted by account, or an empty text."""
+    alone = view.without_account(stage) if view.knows_accounts(stage) else 1.0
+    if alone == 1:
+        return f"no account is recorded for {view.words(stage)}"
+    return f"{alone:.1%} of {view.words(stage)} have no account" if alone > MANY_WITHOUT else ""

@@ -27,6 +27,10 @@ ALL = "all"
 """The group of everybody, where nothing is broken down."""
 
 
+FEWEST_FOR_DAYS = 10
+"""Below so many events the days they took say little, and their interval would look surer than it is."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Share:
     """The share of journeys that left by ``kind`` within ``horizon`` days of starting, 0 to 1, with a 95 % interval.
@@ -168,12 +172,9 @@ def times(
     for group, outcome in found.items():
         events = round(float(outcome.counts.exits[kind][outcome.counts.age <= horizon].sum()))
         when, lower, upper = estimated[group], None, None
-        reason = too_thin(
-            n=outcome.n,
-            events=events,
-            evidence=evidence,
-            effective=_effective(sums[group]) if group in sums else 0.0,
-        )
+        reason = too_thin(n=outcome.n, evidence=evidence, effective=_effective(sums[group])) if group in sums else ""
+        if not reason and events < FEWEST_FOR_DAYS:
+            reason = f"only {events} got there; {FEWEST_FOR_DAYS} are needed to say when"
         if not reason and when is not None:
             row = sums[group]
             error = math.sqrt(max(float(row["squares_0"]), 0.0) * row["clusters"] / (row["clusters"] - 1))
@@ -218,7 +219,6 @@ def _share(outcome: Outcome, kind: str, horizon: int, one: Influence, estimate: 
     events = outcome.n - left if kind == "open" else float(exits[kind][within].sum())
     reason = too_thin(
         n=outcome.n,
-        events=events,
         effective=estimate.effective_clusters,
         evidence=evidence,
         denominator=incidence(outcome.counts).smallest_denominator(horizon) if np.isfinite(one.value) else None,
@@ -242,8 +242,8 @@ def _share(outcome: Outcome, kind: str, horizon: int, one: Influence, estimate: 
     )
 
 
-def too_thin(*, n: float, events: float, effective: float, evidence: Evidence, denominator: float | None = None) -> str:
-    """Say why a share is withheld (too few journeys, events or accounts; never a wide interval), or an empty text."""
+def too_thin(*, n: float, effective: float, evidence: Evidence, denominator: float | None = None) -> str:
+    """Say why a share is withheld (too few journeys or accounts; never a wide interval), or an empty text."""
     if n < evidence.minimum_denominator:
         return f"only {n:,.0f} of the {evidence.minimum_denominator} needed"
     if denominator is not None and denominator < evidence.minimum_denominator:
@@ -251,9 +251,6 @@ def too_thin(*, n: float, events: float, effective: float, evidence: Evidence, d
     if effective < evidence.minimum_effective_accounts:
         needed = evidence.minimum_effective_accounts
         return f"they come from the equivalent of {effective:,.0f} accounts; {needed} are needed"
-    if min(events, n - events) < evidence.minimum_events:
-        few = f"{events:,.0f}" if events <= n - events else f"all but {n - events:,.0f}"
-        return f"{few} of {n:,.0f}: fewer than {evidence.minimum_events} either way"
     return ""
 
 

@@ -97,6 +97,10 @@ def lead_journeys(company: Company, definitions: Definitions, scope: Scope, as_o
     """Build the journeys of leads, their deals included, from the event log of a company cut at ``as_of``."""
     stages = definitions.stages
     leads = restrict(enrich(company, "lead"), scope)
+    if company.has("opportunities"):
+        deals = company.table("opportunities")
+        wrong = deals.filter(_wrongly_closed(deals) & deals.lead_id.notnull()).select(of="lead_id").distinct()
+        leads = leads.anti_join(wrong, leads.subject_id == wrong.of)
     each_spell = stages.recycled_leads == "each_spell"
     log = _lead_log(company, stages)
     passes = ["journey", "spell"] if each_spell else ["journey"]
@@ -113,25 +117,25 @@ def lead_journeys(company: Company, definitions: Definitions, scope: Scope, as_o
         again = _earliest(rows[f"at_{name}"].fill_null(_far()) for name in stages.names)
         began = (rows.spell.fill_null(1) == 1).ifelse(began, again)
     rows = rows.mutate(**{f"at_{first}": began})
+    # A person stays one person, however often they pass.
+    rows = rows.mutate(own=ibis.literal("own:") + rows.subject_id)
     if each_spell:
         rows = rows.mutate(subject_id=rows.subject_id + "#" + rows.spell.fill_null(1).cast("string"))
     return _journeys(rows, "lead", first, stages, company, as_of)
 
 
 def deal_journeys(company: Company, definitions: Definitions, scope: Scope, as_of: date) -> Journeys:
-    """Build the journeys of deals; a closed deal without a closing date is left out (a check counts them)."""
+    """Build the journeys of deals; those closed without a date, or before they opened, are left out (DR09)."""
     stages = definitions.stages
     first = stages.first_deal_stage
     if first is None:
         raise CompanyError("The definitions have no stage that deals enter. Add one with subject: opportunity.")
     deals = restrict(enrich(company, "opportunity"), scope)
-    deals = deals.filter((deals.outcome == "open") | deals.closed_at.notnull())
+    deals = deals.filter(~_wrongly_closed(deals))
     columns = {f"at_{first.stage}": deals.created_at, f"at_{stages.win.stage}": _closed(deals, "won")}
-    exits = {
-        f"at_{e.stage}": _closed(deals, "lost") if e.stage == "lost" else ibis.null("timestamp") for e in stages.exits
-    }
-    between = [s.stage for s in stages.funnel if s.subject == "opportunity"][1:-1]
-    rows = deals.mutate(**columns, **exits)
+    columns |= {f"at_{e.stage}": _closed(deals, "lost") for e in stages.exits if e.stage == "lost"}
+    between = _logged_of_deals(stages)
+    rows = deals.mutate(**columns)
     if between and company.has("stage_events"):
         log = company.table("stage_events").filter(lambda t: t.subject_kind == "opportunity")
         pivot = log.group_by(journey=log.subject_id).aggregate(
@@ -140,7 +144,10 @@ def deal_journeys(company: Company, definitions: Definitions, scope: Scope, as_o
         rows = rows.left_join(pivot, rows.subject_id == pivot.journey).drop("journey")
     else:
         rows = rows.mutate(**{f"at_{name}": ibis.null("timestamp") for name in between})
-    rows = rows.mutate(**{f"at_{s.stage}": rows[f"at_{first.stage}"] for s in stages.funnel if s.subject == "lead"})
+    rows = rows.mutate(
+        own=ibis.literal("own:") + rows.subject_id,
+        **{f"at_{s.stage}": rows[f"at_{first.stage}"] for s in stages.funnel if s.subject == "lead"},
+    )
     return _journeys(rows, "opportunity", first.stage, stages, company, as_of)
 
 
@@ -190,12 +197,14 @@ def _lead_log(company: Company, stages: Stages) -> ir.Table:
     spells: ir.Table | None = None
     if company.has("stage_events"):
         events = company.table("stage_events")
-        events = events.mutate(spell=events.spell.fill_null(1))
+        # Some systems number passes from 0.
+        lowest = events.spell.min().to_pyarrow().as_py()
+        events = events.mutate(spell=events.spell.fill_null(1) if lowest else events.spell.fill_null(0) + 1)
         of_leads = events.filter(events.subject_kind == "lead")
         parts.append(of_leads.select("spell", "stage", "at", journey="subject_id"))
         of_deals = events.filter(events.subject_kind == "opportunity")
         spells = of_deals.group_by(deal=of_deals.subject_id).aggregate(deal_spell=of_deals.spell.min())
-        between = [s.stage for s in stages.funnel if s.subject == "opportunity"][1:-1]
+        between = _logged_of_deals(stages)
         if between and company.has("opportunities"):
             deals = company.table("opportunities").filter(lambda t: t.lead_id.notnull())
             found = of_deals.filter(of_deals.stage.isin(between))
@@ -244,11 +253,21 @@ def _journeys(rows: ir.Table, subject: Subject, entry: str, stages: Stages, comp
     won = reached[f"reached_{stages.win.stage}"]
     exit_at = won.isnull().ifelse(left, ibis.null("timestamp")).nullif(_far())
     kind = ibis.cases(*((at[name] == left, name) for name in exits), else_=None) if exits else ibis.null("string")
-    own = ibis.literal("own:") + rows.subject_id
-    cluster = ibis.coalesce(rows.account_id, own)
-    table = rows.mutate(**reached, exit_at=exit_at, cluster=cluster)
+    table = rows.mutate(**reached, exit_at=exit_at, cluster=ibis.coalesce(rows.account_id, rows.own)).drop("own")
     table = table.mutate(exit=table.exit_at.isnull().ifelse(ibis.null("string"), kind))
     return Journeys(table.drop(*(f"at_{name}" for name in at)), subject, stages, as_of, company.observed_from)
+
+
+def _logged_of_deals(stages: Stages) -> list[str]:
+    """The stages of deals that only the event log knows: those between opening and win, and exits other than lost."""
+    between = [stage.stage for stage in stages.funnel if stage.subject == "opportunity"][1:-1]
+    return between + [exit_.stage for exit_ in stages.exits if exit_.stage != "lost"]
+
+
+def _wrongly_closed(deals: ir.Table) -> ir.BooleanValue:
+    """Whether a deal is closed without a closing date, or before it was opened: no journey can be told from it."""
+    backwards = (deals.closed_at.truncate("D") < deals.created_at.truncate("D")).fill_null(False)
+    return ((deals.outcome != "open") & deals.closed_at.isnull()) | backwards
 
 
 def _closed(deals: ir.Table, outcome: str) -> ir.TimestampValue:

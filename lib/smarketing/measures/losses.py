@@ -18,7 +18,10 @@ from smarketing.measures.periods import Period, day
 from smarketing.measures.scope import BLANK
 from smarketing.measures.view import View
 
-OTHER = "Other"
+OTHER = "All others"
+NOBODY = "No competitor named"
+UNNAMED = (OTHER, NOBODY, BLANK)
+"""Groups that are no reason and no competitor: shown, but never what a title is about."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +30,9 @@ class Losses:
 
     ``rows``: ``group``, ``losses``, ``losses_before``, ``share`` with ``lower`` and ``upper``, ``share_before``,
     ``change`` with ``change_lower`` and ``change_upper``, ``clear`` (really changed, all groups asked together);
-    largest first, groups below the smallest group shown pooled as "Other". ``by_product``: ``product``, ``group``,
-    ``losses`` (NaN below the smallest group shown) and ``of`` (losses of the product). ``reason`` says why there is
-    nothing to show.
+    largest first, groups below the smallest group shown pooled as "All others". ``by_product``: ``product``,
+    ``group``, ``losses`` (NaN below the smallest group shown) and ``of`` (losses of the product, NaN where one of
+    its groups is hidden). ``reason`` says why there is nothing to show.
     """
 
     by: str
@@ -44,7 +47,8 @@ class Losses:
     @property
     def moved(self) -> pd.Series | None:
         """The group whose share changed most in standard errors, among those whose share really changed."""
-        return largest(self.rows[self.rows["clear"].astype(bool)], "change", "change_lower", "change_upper")
+        named = self.rows[self.rows["clear"].astype(bool) & ~self.rows["group"].isin(UNNAMED)]
+        return largest(named, "change", "change_lower", "change_upper")
 
 
 def losses(view: View, by: str) -> Losses:
@@ -75,22 +79,21 @@ def losses(view: View, by: str) -> Losses:
     if not view.company.records("opportunities", by):
         return Losses(by, nothing, no_products, period, before, 0, 0, f"no {by.replace('_', ' ')} is recorded")
     lost = view.deals.table.filter(view.deals.table.exit == "lost")
-    lost = lost.mutate(group=lost[by].fill_null("No competitor named" if by == "competitor" else BLANK))
+    lost = lost.mutate(group=lost[by].fill_null(NOBODY if by == "competitor" else BLANK))
     now_rows, was_rows = _closed_in(lost, period), _closed_in(lost, before)
     n, n_before = int(now_rows.count().execute()), int(was_rows.count().execute())
-    reason = too_thin(n=n, events=n / 2, effective=_effective(now_rows), evidence=view.definitions.evidence)
+    reason = too_thin(n=n, effective=_effective(now_rows), evidence=view.definitions.evidence)
     if reason:
         return Losses(by, nothing, no_products, period, before, n, n_before, reason)
-    smallest = max(view.definitions.privacy.smallest_group, view.definitions.evidence.minimum_events)
-    sizes = now_rows.group_by("group").aggregate(n=lambda t: t.count()).execute().set_index("group")["n"]
-    kept = sorted(sizes[sizes >= smallest].index)
+    smallest = view.definitions.privacy.smallest_group
+    # A group that is gone now was shown before, so what was large in either half-year keeps its name.
+    sizes = [rows.group_by("group").aggregate(n=rows.count()).execute() for rows in (now_rows, was_rows)]
+    kept = sorted({str(group) for size in sizes for group in size.loc[size["n"] >= smallest, "group"]})
     now, was = _shares(now_rows, kept), _shares(was_rows, kept)
-    comparable = not too_thin(
-        n=n_before, events=n_before / 2, effective=_effective(was_rows), evidence=view.definitions.evidence
-    )
+    comparable = not too_thin(n=n_before, effective=_effective(was_rows), evidence=view.definitions.evidence)
     rows = []
     for group in [*kept, OTHER]:
-        if group not in now:
+        if group not in now or (group == OTHER and round(now[group].value * n) < smallest):
             continue
         one, two = now[group], was.get(group)
         change = difference(one, two) if two is not None and comparable else None
@@ -188,4 +191,8 @@ def _by_product(view: View, rows: ir.Table, kept: list[str]) -> pd.DataFrame:
     counts["of"] = counts.groupby("product")["losses"].transform("sum")
     small = counts["losses"] < view.definitions.privacy.smallest_group
     counts["losses"] = counts["losses"].astype(float).mask(small)
-    return counts.sort_values(["of", "product", "losses"], ascending=[False, True, False], ignore_index=True)
+    # A row's total would give its one hidden cell away.
+    counts["of"] = counts["of"].astype(float).mask(counts["losses"].isna().groupby(counts["product"]).transform("any"))
+    counts["size"] = counts.groupby("product")["losses"].transform("sum")
+    ordered = counts.sort_values(["size", "product", "losses"], ascending=[False, True, False], ignore_index=True)
+    return ordered.drop(columns="size")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -58,15 +59,21 @@ def sum_panel(view: View, kpi: Kpi, targets: Targets, tally: Tally, unit: str) -
     column = "y" if money else ("accounts" if unit == "accounts" else "n")
     name = kpi.name if unit != "accounts" else f"{kpi.name}_by_account"
     scope = view.scope.parts
-    stopped = _stopped(view, tally, column)
+    record = view.on_record(kpi.kind, kpi.stage)
 
     def known(periods: Sequence[Period], sums: pd.DataFrame) -> list[float]:
-        """Values by period; NaN where the data end before it (nothing on record is not nothing) or amounts lack."""
-        gone = [stopped is not None and period.start > stopped.end for period in periods]
-        values = zip(gone, sums.iterrows(), strict=True)
-        return [math.nan if after or _no_amounts(row) else float(row[column]) for after, (_, row) in values]
+        """Values by period; NaN where it is not wholly on record (nothing on record is not nothing) or amounts lack."""
+        values = zip(periods, sums.iterrows(), strict=True)
+        return [
+            float(row[column]) if record.covers(period) and not _no_amounts(row) else math.nan
+            for period, (_, row) in values
+        ]
 
-    def frame(periods: Sequence[Period], sums: pd.DataFrame, year_ago: pd.DataFrame) -> pd.DataFrame:
+    def planned(period: Period) -> float | None:
+        """Distinct accounts of a year are not the sum of its days', so a target for them cannot be spread over days."""
+        return None if unit == "accounts" else targets.total(name, period.start, period.end, scope)
+
+    def frame(periods: Sequence[Period], sums: pd.DataFrame, ago: Sequence[Period], then: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(
             {
                 "period": [p.label for p in periods],
@@ -76,11 +83,8 @@ def sum_panel(view: View, kpi: Kpi, targets: Targets, tally: Tally, unit: str) -
                 "lower": math.nan,
                 "upper": math.nan,
                 "n": sums["n"].to_numpy(),
-                "target": [or_nan(targets.total(name, p.start, p.end, scope)) for p in periods],
-                "prior_year": [
-                    float(row[column]) if row["n"] and not _no_amounts(row) else math.nan
-                    for _, row in year_ago.iterrows()
-                ],
+                "target": [or_nan(planned(p)) for p in periods],
+                "prior_year": known(ago, then),
             }
         )
 
@@ -90,23 +94,26 @@ def sum_panel(view: View, kpi: Kpi, targets: Targets, tally: Tally, unit: str) -
         """Round what is counted in whole leads or deals."""
         return number if money or number is None or math.isinf(number) else float(round(number))
 
-    series = tally.weeks[column].to_numpy()
-    first = np.argmax(series > 0) if (series > 0).any() else len(series)
-    weeks_kept = series[first:]
+    inside = [record.covers(week) for week in (*laid.history, *laid.weeks)]
+    weeks_kept = tally.weeks[column].to_numpy()[inside]
     current, prior = tally.windows.iloc[1], tally.windows.iloc[0]
-    reason = f"nothing is on record after {stopped.label}" if stopped else _no_amounts(current)
+    reason = _no_amounts(current)
+    if record.last < laid.current.start:
+        reason = f"nothing is on record after {day(record.last)}"
+    elif not record.covers(laid.current):
+        reason = f"it is on record only from {day(record.complete_from or record.first)}"
     value, lower, upper = float(current[column]), None, None
-    if len(weeks_kept) > len(laid.weeks):
+    if len(weeks_kept) > len(laid.weeks) and not reason:
         spread = sum_of_weeks(weeks_kept, len(laid.weeks))
         # Distinct accounts of several weeks are fewer than the sum of the weeks; their variation shrinks alike.
         factor = value / spread.value if spread.value > 0 else 1.0
-        lower, upper = (
-            max(value - (spread.value - spread.lower) * factor, 0.0),
-            value + (spread.upper - spread.value) * factor,
-        )
-    target = targets.total(name, laid.current.start, laid.current.end, scope)
-    target = whole(target)
-    whole_prior = bool(prior["n"] > 0) and len(weeks_kept) >= 2 * len(laid.weeks) and not _no_amounts(prior)
+        if math.isfinite(spread.upper):
+            lower, upper = (
+                max(value - (spread.value - spread.lower) * factor, 0.0),
+                value + (spread.upper - spread.value) * factor,
+            )
+    target = whole(planned(laid.current))
+    whole_prior = record.covers(laid.prior) and laid.prior.start >= record.first and not _no_amounts(prior)
     change = value - float(prior[column]) if whole_prior and not reason else None
     half = None if lower is None or upper is None else (upper - value) * math.sqrt(2)
     figure = KeyFigure(
@@ -117,7 +124,7 @@ def sum_panel(view: View, kpi: Kpi, targets: Targets, tally: Tally, unit: str) -
         lower=None if reason else whole(lower),
         upper=None if reason else whole(upper),
         interval="The interval is what week-to-week variation alone explains.",
-        n=int(current["n"]),
+        n=int(current["accounts" if unit == "accounts" else "n"]),
         n_label=unit if not money else "deals",
         period=laid.current.label,
         higher_is_better=kpi.higher_is_better,
@@ -131,7 +138,7 @@ def sum_panel(view: View, kpi: Kpi, targets: Targets, tally: Tally, unit: str) -
         change_upper=None if change is None or half is None else whole(change + half),
         currency=view.definitions.money.reporting_currency if money else "",
         series=tuple(None if math.isnan(v) else v for v in known(laid.months, tally.months)),
-        series_label=f"{len(laid.months)} months to {laid.months[-1].label}",
+        series_label=f"single months, {laid.months[0].label} to {laid.months[-1].label}",
         reason=reason,
     )
     usual = process_limits(weeks_kept[: -len(laid.weeks)]) if len(weeks_kept) > len(laid.weeks) + 8 else None
@@ -139,22 +146,29 @@ def sum_panel(view: View, kpi: Kpi, targets: Targets, tally: Tally, unit: str) -
         kpi,
         unit,
         figure,
-        frame(laid.weeks, recent, tally.weeks_last_year),
-        frame(laid.months, tally.months, tally.months_last_year),
+        frame(laid.weeks, recent, laid.weeks_last_year, tally.weeks_last_year),
+        frame(laid.months, tally.months, laid.months_last_year, tally.months_last_year),
         usual,
     )
 
 
-def rate_panel(view: View, kpi: Kpi, targets: Targets, tally: Tally, unit: str) -> Panel:
-    """Build the panel of a share of those whose days are complete, by lead (clustered by account) or by account."""
-    laid, scope = view.calendar, view.scope.parts
+def rate_panel(view: View, kpi: Kpi, targets: Targets, tally: Tally, unit: str, since: date | None) -> Panel:
+    """Build the panel of a share of those whose days are complete, by lead (clustered by account) or by account.
+
+    Periods that hold entries from before ``since``, when exits began to be recorded, are left out.
+    """
+    laid, scope, lag = view.calendar, view.scope.parts, int(kpi.within_days or 0)
+
+    def cut(period: Period) -> bool:
+        return since is not None and period.earlier(lag).start < since
+
     name = kpi.name if unit != "accounts" else f"{kpi.name}_by_account"
 
     def estimate(sums: pd.Series) -> _Rate:
         by_account = unit == "accounts"
         n, events = (sums["accounts"], sums["accounts_reached"]) if by_account else (sums["n"], sums["y"])
         effective = n if by_account else effective_clusters(sums["n"], sums["n2"])
-        reason = too_thin(n=n, events=events, effective=effective, evidence=view.definitions.evidence)
+        reason = too_thin(n=n, effective=effective, evidence=view.definitions.evidence)
         if reason:
             return _Rate(math.nan, math.nan, math.nan, int(n), reason)
         if by_account:
@@ -172,8 +186,13 @@ def rate_panel(view: View, kpi: Kpi, targets: Targets, tally: Tally, unit: str) 
         )
         return _Rate(together.value, together.lower, together.upper, int(n))
 
-    def frame(periods: Sequence[Period], sums: pd.DataFrame, year_ago: pd.DataFrame) -> pd.DataFrame:
-        rows = [estimate(row) for _, row in sums.iterrows()]
+    def rates(periods: Sequence[Period], sums: pd.DataFrame) -> list[_Rate]:
+        gone = _Rate(math.nan, math.nan, math.nan, 0, "it is not wholly on record")
+        pairs = zip(periods, sums.iterrows(), strict=True)
+        return [gone if cut(period) else estimate(row) for period, (_, row) in pairs]
+
+    def frame(periods: Sequence[Period], sums: pd.DataFrame, ago: Sequence[Period], then: pd.DataFrame) -> pd.DataFrame:
+        rows = rates(periods, sums)
         return pd.DataFrame(
             {
                 "period": [p.label for p in periods],
@@ -184,17 +203,17 @@ def rate_panel(view: View, kpi: Kpi, targets: Targets, tally: Tally, unit: str) 
                 "upper": [r.upper for r in rows],
                 "n": [r.n for r in rows],
                 "target": [or_nan(targets.level(name, p.start, p.end, scope)) for p in periods],
-                "prior_year": [estimate(row).value for _, row in year_ago.iterrows()],
+                "prior_year": [rate.value for rate in rates(ago, then)],
             }
         )
 
-    now, before = estimate(tally.windows.iloc[1]), estimate(tally.windows.iloc[0])
+    before, now = rates([laid.prior, laid.current], tally.windows)
     shown, compared = not now.reason, not now.reason and not before.reason
     target = targets.level(name, laid.current.start, laid.current.end, scope)
     change = difference(now, before) if compared else None
-    months = frame(laid.months, tally.months, tally.months_last_year)
-    shift = int(kpi.within_days or 0)
-    started = Period(laid.current.start, laid.current.end, "").earlier(shift)
+    months = frame(laid.months, tally.months, laid.months_last_year, tally.months_last_year)
+    weeks = frame(laid.weeks, tally.weeks.iloc[len(laid.history) :], laid.weeks_last_year, tally.weeks_last_year)
+    started = laid.current.earlier(lag)
     figure = KeyFigure(
         name=name,
         label=kpi.label if unit != "accounts" else f"{kpi.label}, by account",
@@ -205,7 +224,7 @@ def rate_panel(view: View, kpi: Kpi, targets: Targets, tally: Tally, unit: str) 
         interval=view.precision(str(kpi.stage)) if unit != "accounts" else "95% intervals are Wilson's, of accounts.",
         n=now.n,
         n_label=unit,
-        period=f"started {day(started.start)} to {day(started.end)}",
+        period=f"entered {day(started.start)} to {day(started.end)}",
         higher_is_better=kpi.higher_is_better,
         maturity="final",
         status="withheld" if not shown else _status(now.value, now.lower, now.upper, target, kpi, relative=False),
@@ -216,28 +235,28 @@ def rate_panel(view: View, kpi: Kpi, targets: Targets, tally: Tally, unit: str) 
         change_lower=change.lower if change else None,
         change_upper=change.upper if change else None,
         series=tuple(None if np.isnan(v) else float(v) for v in months["value"]),
-        series_label=f"{len(laid.months)} months to {laid.months[-1].label}",
+        series_label=f"single months, {laid.months[0].label} to {laid.months[-1].label}",
         reason=now.reason,
     )
-    return Panel(
-        kpi, unit, figure, frame(laid.weeks, tally.weeks.iloc[len(laid.history) :], tally.weeks_last_year), months, None
-    )
+    return Panel(kpi, unit, figure, weeks, months, None)
 
 
 def _status(
     value: float, lower: float | None, upper: float | None, target: float | None, kpi: Kpi, *, relative: bool
 ) -> Status:
-    """Compare with target: ahead or behind only where the interval lies beyond it."""
+    """Compare with target by the interval; one that is not known is boundless.
+
+    Ahead or behind: it lies wholly beyond the target, by more than the tolerance. On target: it lies wholly within the
+    tolerance, or beyond the target by no more than that. Otherwise too close to call.
+    """
     if target is None:
         return "no target"
-    low, high = (value if lower is None else lower), (value if upper is None else upper)
+    low, high = (-math.inf if lower is None else lower), (math.inf if upper is None else upper)
+    tolerance = kpi.tolerance * (abs(target) if relative else 1)
     if low > target or high < target:
         better = (value > target) == kpi.higher_is_better
-        within = abs(value - target) <= kpi.tolerance * (abs(target) if relative else 1)
-        return "on target" if within else "ahead" if better else "behind"
-    return (
-        "on target" if abs(value - target) <= kpi.tolerance * (abs(target) if relative else 1) else "too close to call"
-    )
+        return "on target" if abs(value - target) <= tolerance else "ahead" if better else "behind"
+    return "on target" if low >= target - tolerance and high <= target + tolerance else "too close to call"
 
 
 def _no_amounts(sums: pd.Series) -> str:
@@ -245,11 +264,3 @@ def _no_amounts(sums: pd.Series) -> str:
     if sums["n"] and sums["blank"] / sums["n"] > LONGEST_GAP:
         return f"{sums['blank']:,.0f} of {sums['n']:,.0f} deals have no amount"
     return ""
-
-
-def _stopped(view: View, tally: Tally, column: str) -> Period | None:
-    """Return the last month with anything on record, where the window is empty because the data end before it."""
-    if tally.windows[column].iloc[1] > 0 or not tally.months[column].gt(0).any():
-        return None
-    last = view.calendar.months[int(tally.months.index[tally.months[column] > 0].max())]
-    return last if last.end < view.calendar.current.start else None

@@ -5,6 +5,8 @@ A failed check that is an error stops the report; a warning is printed with its 
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Iterator
 
 import ibis
@@ -144,8 +146,9 @@ def _leads(view: View) -> Iterator[Check]:
         )
     rows = view.leads.table
     end = ibis.coalesce(view.leads.reached(view.definitions.stages.win.stage), rows.exit_at)
-    first = view.leads.reached(view.definitions.stages.funnel[0].stage)
-    early = (first < rows.created_at.truncate("D")) | (end < rows.created_at.truncate("D"))
+    later = [view.leads.reached(stage.stage) for stage in view.definitions.stages.funnel[1:]]
+    day = rows.created_at.truncate("D")
+    early = functools.reduce(operator.or_, [(at < day).fill_null(False) for at in (*later, end)])
     counts = _count(rows, early=early)
     yield _share_check(
         "DR06",
@@ -250,7 +253,8 @@ def _share_check(code: str, question: str, bad: int, n: int, detail: str, remedy
         return Check(code=code, question=question, outcome="not applicable", detail="there are no rows to ask")
     if not bad:
         return Check(code=code, question=question, outcome="passed", detail=f"all {n:,}")
-    return Check(code=code, question=question, outcome="warning", detail=f"{detail} ({bad / n:.1%})", remedy=remedy)
+    said = f"{detail} ({_percent(bad / n)})"
+    return Check(code=code, question=question, outcome="warning", detail=said, remedy=remedy)
 
 
 def _count(rows: ir.Table, **conditions: ir.BooleanValue) -> dict[str, int]:
@@ -262,3 +266,7 @@ def _count(rows: ir.Table, **conditions: ir.BooleanValue) -> dict[str, int]:
 
 def _midnight(value: object) -> ir.TimestampScalar:
     return ibis.timestamp(f"{value} 00:00:00")
+
+
+def _percent(share: float) -> str:
+    return "<0.1%" if share < 0.0005 else f"{share:.1%}"

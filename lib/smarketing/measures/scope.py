@@ -19,6 +19,9 @@ from smarketing.company.wrong_keys import nearest
 
 Subject = Literal["lead", "opportunity"]
 
+INTERNAL = frozenset({"cluster", "subject_id", "spell", "exit", "exit_at", "started", "first_age", "last_age"})
+"""Columns of journeys that are ours and not the company's."""
+
 BLANK = "(blank)"
 """How a missing value is called in a breakdown; it is not the value `unknown`."""
 
@@ -77,7 +80,7 @@ def columns(rows: ir.Table) -> dict[str, ir.Value]:
     named: dict[str, ir.Value] = {}
     for prefix in ("owners.", "accounts."):
         named |= {name.removeprefix(prefix): rows[name] for name in rows.columns if name.startswith(prefix)}
-    named |= {name: rows[name] for name in rows.columns}
+    named |= {name: rows[name] for name in rows.columns if name not in INTERNAL and not name.startswith("reached_")}
     regions = [rows[name] for name in ("region", "accounts.region", "owners.region") if name in rows.columns]
     if regions:
         named["region"] = ibis.coalesce(*regions)

@@ -29,18 +29,40 @@ from smarketing.measures.truncation import missing_exits
 
 Answer = TypeVar("Answer")
 
+MANY_WITHOUT = 0.02
+"""Where more than this share has no account, counting by account says little: a blank account is no company."""
+
+
+@dataclass(frozen=True)
+class OnRecord:
+    """The first and last day with anything on record, and the day from which all of it is (None: from the first).
+
+    Outside these days nothing on record is not the same as nothing.
+    """
+
+    first: date
+    last: date
+    complete_from: date | None
+
+    def covers(self, period: Period) -> bool:
+        """Whether a period has its full count."""
+        cut = self.complete_from is not None and period.start < self.complete_from
+        return not cut and period.end >= self.first and period.start <= self.last
+
 
 @dataclass(frozen=True)
 class View:
     """A company as of a day, in a scope, under definitions; made by `view`.
 
-    ``as_of`` is the last day that is complete: the day asked for less the reporting delay of the definitions.
+    ``asked`` is the day the report is for; ``as_of`` the last day that is complete: ``asked`` less the reporting delay
+    of the definitions.
     """
 
     company: Company
     definitions: Definitions
     scope: Scope
     as_of: date
+    asked: date
     redact: bool = False
 
     @cached_property
@@ -114,10 +136,49 @@ class View:
         table = "leads" if self.subject(stage) == "lead" else "opportunities"
         return self.company.records(table, "account_id")
 
+    def without_account(self, stage: str) -> float:
+        """Return the share of those who enter a stage that carry no account."""
+        rows = self.journeys(stage).table
+        counts = rows.aggregate(n=rows.count(), blank=rows.account_id.isnull().ifelse(1, 0).sum()).execute().iloc[0]
+        return float(counts["blank"]) / float(counts["n"]) if counts["n"] else 0.0
+
+    @cached_property
+    def recorded_stages(self) -> frozenset[str]:
+        """The stages that the company's tables really record, whether or not anybody in the scope reached them."""
+        found = {self.first_stage.stage}
+        if self.company.has("stage_events"):
+            found |= set(self.company.table("stage_events").select("stage").distinct().stage.execute())
+        first_deal = self.definitions.stages.first_deal_stage
+        if self.company.has("opportunities") and first_deal is not None:
+            found |= {first_deal.stage, self.definitions.stages.win.stage}
+        return frozenset(found)
+
+    def on_record(self, kind: str, stage: str | None = None) -> OnRecord:
+        """Return between which days what a figure counts is on record, in the whole company."""
+        deals = kind in ("created", "won") or self.subject(str(stage)) == "opportunity"
+        table = self.company.table("opportunities" if deals else "leads")
+        clocks = [table.created_at, *([table.closed_at] if kind == "won" else [])]
+        ends = (
+            table.aggregate(first=table.created_at.min(), **{f"last{i}": clock.max() for i, clock in enumerate(clocks)})
+            .execute()
+            .iloc[0]
+        )
+        first, lasts = ends["first"], [ends[f"last{i}"] for i in range(len(clocks))]
+        last = max((moment for moment in lasts if moment == moment), default=first)
+        none = first != first
+        cuts = [o.start for o in self.company.observed_from if kind == "won" or o.treatment == "delayed_entry"]
+        return OnRecord(
+            first=self.as_of if none else first.date(),
+            last=self.as_of if none else last.date(),
+            complete_from=max(cuts, default=None),
+        )
+
     def precision(self, stage: str) -> str:
         """Say what the intervals of those who enter a stage rest on."""
         if self.knows_accounts(stage):
-            return f"95% intervals keep the {self.words(stage)} of an account together."
+            alone = self.without_account(stage)
+            apart = f" {alone:.1%} have no account and count one by one." if alone > MANY_WITHOUT else ""
+            return f"95% intervals keep the {self.words(stage)} of an account together.{apart}"
         return f"No account is recorded for {self.words(stage)}, so 95% intervals treat them as independent."
 
     def _in_reporting_currency(self, deals: ir.Table) -> ir.FloatingValue:
@@ -147,7 +208,7 @@ def view(
     check_stages(company, definitions)
     known = company.known_at(last_complete)
     check_scope(known, scope)
-    found = View(known, definitions, scope, last_complete, redact)
+    found = View(known, definitions, scope, last_complete, as_of, redact)
     unsaid = tuple(_unsaid(found))
     return replace(found, company=replace(known, observed_from=unsaid)) if unsaid else found
 
