@@ -17,13 +17,7 @@ from smarketing.measures.headline import Headline
 from smarketing.measures.losses import UNNAMED, Losses
 from smarketing.measures.results import Finding, KeyFigure, NotApplicable
 from smarketing.report import formats
-
-ENDS = {
-    "behind": "behind target",
-    "ahead": "ahead of target",
-    "on target": "on target",
-    "too close to call": "too close to call",
-}
+from smarketing.report.plan_wording import ENDS, against_targets, is_or_are, named
 
 
 def key_figures(headline: Headline, funnel: Funnel | NotApplicable) -> tuple[KeyFigure, ...]:
@@ -56,10 +50,10 @@ def bottom_line(headline: Headline, funnel: Funnel | NotApplicable) -> str:
     shown = [figure for figure in headline.first_page if figure.value is not None]
     aimed = [figure for figure in headline.first_page if figure.target is not None]
     if any(figure.value is not None for figure in aimed):
-        return _against_targets(aimed)
+        return against_targets(aimed)
     why = "No target applies, so nothing here is ahead or behind."
     if aimed:
-        why = f"Nothing here is ahead or behind: withheld with {_its(aimed)} target {_is(aimed)} {_named(aimed)}."
+        why = f"Nothing here is ahead or behind: withheld with {_its(aimed)} target {is_or_are(aimed)} {named(aimed)}."
     converts = converted(funnel) if isinstance(funnel, Funnel) else ""
     if converts:
         return f"{converts}. {why}"
@@ -340,48 +334,6 @@ def _against_prior(figure: KeyFigure) -> str:
     return f", {formats.up_or_down(figure.change, figure.unit, figure.currency)} on {figure.prior_label}"
 
 
-def _against_targets(figures: Sequence[KeyFigure]) -> str:
-    """Say which figures with a target are behind and ahead, the withheld ones among them by name."""
-    by_status = {status: [f for f in figures if f.status == status] for status in ENDS}
-    behind, ahead = by_status["behind"], by_status["ahead"]
-    withheld = [f for f in figures if f.value is None]
-    rest = len(figures) - len(behind) - len(ahead) - len(withheld)
-    total = len(figures)
-
-    def of_all(group: Sequence[KeyFigure]) -> str:
-        if total == 1:
-            return "The only figure with a target is"
-        return f"{len(group)} of {total} figures with a target {_is(group)}"
-
-    def valued(group: Sequence[KeyFigure]) -> str:
-        return formats.listed(
-            [f"{formats.inside(f.label)} ({_value(f, f.value)} against {_value(f, f.target)})" for f in group]
-        )
-
-    parts = []
-    if not behind and not ahead:
-        parts.append(
-            "The only figure with a target is neither clearly ahead of it nor behind it"
-            if total == 1
-            else f"None of the {total} figures with a target is clearly ahead of it or behind it"
-        )
-    if behind:
-        parts.append(f"{of_all(behind)} behind: {valued(behind)}")
-    if ahead and behind:
-        parts.append(f"{len(ahead)} {_is(ahead)} ahead: {valued(ahead)}")
-    elif ahead:
-        parts.append(f"{of_all(ahead)} ahead{' and none is behind' if total > 1 else ''}: {valued(ahead)}")
-    if rest and (behind or ahead):
-        parts.append(f"{rest} {'is' if rest == 1 else 'are'} on target or too close to call")
-    if withheld:
-        parts.append(f"{len(withheld)} {_is(withheld)} withheld: {_named(withheld)}")
-    return ". ".join(parts) + "."
-
-
-def _named(group: Sequence[KeyFigure]) -> str:
-    return formats.listed([formats.inside(figure.label) for figure in group])
-
-
 def _its(group: Sequence[KeyFigure]) -> str:
     return "its" if len(group) == 1 else "their"
 
@@ -391,10 +343,6 @@ def _between(figure: KeyFigure) -> str:
     if figure.lower is None and figure.upper is None:
         return ""
     return f" (95% interval {formats.interval(figure.lower, figure.upper, figure.unit, figure.currency)})"
-
-
-def _is(group: Sequence[KeyFigure]) -> str:
-    return "is" if len(group) == 1 else "are"
 
 
 def _value(figure: KeyFigure, value: float | None) -> str:
