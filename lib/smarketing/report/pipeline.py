@@ -31,7 +31,8 @@ def title(view: View) -> list[tuple[str, str]]:
     """Return what stands under the title: data as of, for whom, scope, definitions."""
     calendar = view.calendar
     return [
-        ("Data as of", formats.day(view.as_of)),
+        ("Data as of", formats.day(view.asked)),
+        *([("Complete to", formats.day(view.as_of))] if view.as_of != view.asked else []),
         ("Weeks", f"{calendar.current.label}, beside {len(calendar.months)} months"),
         ("Scope", _scope(view)),
         ("Definitions", agreement_line(view.definitions)),
@@ -111,9 +112,14 @@ def the_funnel(found: Funnel | NotApplicable) -> list[Block]:
         "so far; because young ones are still on their way, count divided by entries is lower than the share. "
         "The exits and the wins together make 100%.",
     )
+    blocks = []
+    if found.not_recorded:
+        what = f"{formats.listed(found.not_recorded)}: no entry is on record, so the funnel goes on without."
+        blocks.append(note(what, heading="Some stages are not recorded."))
     said = wording.truncated(found)
-    blocks = [figure(drawn)]
-    return [note(said, heading="Not every entry can be used."), *blocks] if said else blocks
+    if said:
+        blocks.append(note(said, heading="Not every entry can be used."))
+    return [*blocks, figure(drawn)]
 
 
 def time_to_stage(found: Funnel | NotApplicable) -> list[Block]:
@@ -122,7 +128,9 @@ def time_to_stage(found: Funnel | NotApplicable) -> list[Block]:
         return [not_applicable("Time to each stage", found.reason)]
     shown = found.curves[found.curves["age"].isin(_ages(found.horizon))]
     if shown.empty:
-        return [not_applicable("Time to each stage", f"nobody entered {found.cohort.label}")]
+        withheld = [str(reason) for reason in found.timing["reason"] if reason]
+        why = withheld[0] if withheld else f"nobody entered {found.cohort.label}"
+        return [not_applicable("Time to each stage", why)]
     drawn = charts.curves(
         shown[["line", "age", "share"]],
         id="fig-time",
@@ -168,7 +176,6 @@ def who_converts(found: Breakdown | NotApplicable) -> list[Block]:
     if found.rows.empty:
         return [not_applicable("Conversion by group", f"nobody entered {found.cohort.label}")]
     rows = found.rows.assign(
-        group=found.rows["group"].where(found.rows["group"] != "all", f"All {found.counted}"),
         emphasis=[True] + [False] * (len(found.rows) - 1),
         told=found.rows["apart"].fillna(0).ne(0),
     )

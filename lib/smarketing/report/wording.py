@@ -329,6 +329,9 @@ def _against_prior(figure: KeyFigure) -> str:
     if figure.change is None or figure.prior is None:
         return ""
     low, high = figure.change_lower, figure.change_upper
+    if figure.unit != "share":
+        # The season is not taken out of a count or an amount, so a difference is stated and not called a rise.
+        return f", against {_value(figure, figure.prior)} in {figure.prior_label}"
     if low is not None and high is not None and low <= 0 <= high:
         return f", not clearly different from {figure.prior_label} ({_value(figure, figure.prior)})"
     return f", {formats.up_or_down(figure.change, figure.unit, figure.currency)} on {figure.prior_label}"
