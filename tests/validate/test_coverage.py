@@ -17,6 +17,7 @@ from itertools import count, islice
 import numpy as np
 import pytest
 from scipy import integrate, optimize, special
+
 from smarketing.estimates.clusters import ClusterSums, clustered_share, effective_clusters, share
 from smarketing.estimates.life_tables import life_table
 from smarketing.estimates.rates import difference
