@@ -33,8 +33,17 @@ FIGURE = KeyFigure(
     prior_label="the 6 weeks before",
 )
 MOVED = replace(FIGURE, prior=100.0, change=20.0, change_lower=5.0, change_upper=35.0)
-BEFORE = "the 6 weeks before"
-DOWN = f"New leads: 120, down 20 on {BEFORE}"
+RATE = replace(
+    MOVED,
+    unit="share",
+    value=0.12,
+    lower=0.11,
+    upper=0.13,
+    prior=0.1,
+    change=0.02,
+    change_lower=0.005,
+    change_upper=0.035,
+)
 NO_FUNNEL = NotApplicable("no `leads` table is mapped")
 
 
@@ -47,16 +56,18 @@ def stand_of(*figures: KeyFigure) -> Headline:
     ("figure", "said"),
     [
         (FIGURE, "New leads: 120"),
-        (MOVED, "New leads: 120, up 20 on the 6 weeks before"),
+        # A count's season is not taken out, so its difference is stated and not called a rise or a fall.
+        (MOVED, "New leads: 120, against 100 in the 6 weeks before"),
+        (RATE, "New leads: 12.0%, up 2.0 points on the 6 weeks before"),
         (
-            replace(MOVED, change=-20.0, change_lower=-35.0, change_upper=-5.0),
-            "New leads: 120, down 20 on the 6 weeks before",
+            replace(RATE, change=-0.02, change_lower=-0.035, change_upper=-0.005),
+            "New leads: 12.0%, down 2.0 points on the 6 weeks before",
         ),
-        (replace(MOVED, change_lower=-5.0), "New leads: 120, not clearly different from the 6 weeks before (100)"),
-        (replace(MOVED, change_lower=0.0), "New leads: 120, not clearly different from the 6 weeks before (100)"),
+        (replace(RATE, change_lower=-0.005), "New leads: 12.0%, not clearly different from the 6 weeks before (10.0%)"),
+        (replace(RATE, change_lower=0.0), "New leads: 12.0%, not clearly different from the 6 weeks before (10.0%)"),
         (
-            replace(MOVED, change=0.0, change_lower=None, change_upper=None),
-            "New leads: 120, unchanged on the 6 weeks before",
+            replace(RATE, change=0.0, change_lower=None, change_upper=None),
+            "New leads: 12.0%, unchanged on the 6 weeks before",
         ),
         (replace(FIGURE, target=100.0, status="ahead"), "New leads: 120 against a target of 100, ahead of target"),
         (replace(FIGURE, target=150.0, status="behind"), "New leads: 120 against a target of 150, behind target"),
@@ -77,8 +88,9 @@ def test_where_a_figure_stands(figure: KeyFigure, said: str) -> None:
     ("figure", "said"),
     [
         (FIGURE, "New leads: nothing to compare with"),
-        (MOVED, "New leads: up 20 on the 6 weeks before"),
-        (replace(MOVED, change_lower=-5.0), "New leads: not clearly different from the 6 weeks before (100)"),
+        (MOVED, "New leads: against 100 in the 6 weeks before"),
+        (RATE, "New leads: up 2.0 points on the 6 weeks before"),
+        (replace(RATE, change_lower=-0.005), "New leads: not clearly different from the 6 weeks before (10.0%)"),
         (replace(FIGURE, value=None, reason="x"), "New leads: withheld"),
         (replace(FIGURE, target=100.0, status="ahead"), "New leads: ahead of target (+20)"),
         (replace(FIGURE, label="New leads, by account"), "New leads: nothing to compare with"),
@@ -94,13 +106,13 @@ def test_the_bottom_line_without_targets_or_numbers() -> None:
         "There is too little on record to show a single headline figure; the data checks say what is missing."
     )
     assert wording.bottom_line(stand_of(MOVED), NO_FUNNEL) == (
-        "New leads: 120, up 20 on the 6 weeks before. No target applies, so nothing here is ahead or behind."
+        "New leads: 120, against 100 in the 6 weeks before. No target applies, so nothing here is ahead or behind."
     )
     withheld = replace(FIGURE, label="MQLs won", value=None, reason="x", target=10.0, status="withheld")
     assert wording.bottom_line(stand_of(withheld), NO_FUNNEL).startswith("There is too little on record")
     assert wording.bottom_line(stand_of(MOVED, withheld), NO_FUNNEL) == (
-        "New leads: 120, up 20 on the 6 weeks before. Nothing here is ahead or behind: withheld with its target is "
-        "MQLs won."
+        "New leads: 120, against 100 in the 6 weeks before. Nothing here is ahead or behind: withheld with its target "
+        "is MQLs won."
     )
 
 
