@@ -169,7 +169,10 @@ def test_what_a_company_lacks_makes_a_measure_not_applicable() -> None:
 
 def test_the_last_day_on_record(engine: ibis.BaseBackend) -> None:
     assert last_day(company(engine)) == date(2026, 2, 1)
-    with refused("No lead, deal or stage event has a date, so there is no day to report as of."):
+    with refused(
+        "No lead, deal or stage event has a date, so there is no day to report as of. "
+        "Name `as_of`, the day on which the data were exported."
+    ):
         last_day(company_of(ibis.duckdb.connect(), {"owners": pd.DataFrame({"owner_id": ["a"]})}))
 
 

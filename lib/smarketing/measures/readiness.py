@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import ibis
 import ibis.expr.types as ir
 
+from smarketing.company.tables import NoDays
 from smarketing.measures.results import Check, Outcome
 from smarketing.measures.view import View, has_step
 
@@ -31,6 +32,9 @@ def _ground(view: View) -> Iterator[Check]:
     first = view.definitions.stages.funnel
     recorded = [stage.stage for stage in first if not has_step(view, stage.stage)]
     question = "Does anything enter the funnel in the reported days?"
+    if not view.company.has_days and view.company.has("leads"):
+        yield Check(code="DR01", question=question, outcome="not applicable", detail=str(NoDays()))
+        return
     if not recorded:
         yield Check(
             code="DR01",
@@ -144,6 +148,10 @@ def _leads(view: View) -> Iterator[Check]:
             outcome="not applicable",
             detail="no source is recorded",
         )
+    if not company.has_days:
+        question = "Do stages come in a possible order?"
+        yield Check(code="DR06", question=question, outcome="not applicable", detail=str(NoDays()))
+        return
     rows = view.leads.table
     end = ibis.coalesce(view.leads.reached(view.definitions.stages.win.stage), rows.exit_at)
     later = [view.leads.reached(stage.stage) for stage in view.definitions.stages.funnel[1:]]

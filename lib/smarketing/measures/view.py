@@ -12,7 +12,7 @@ import ibis
 import ibis.expr.types as ir
 
 from smarketing.company.definitions import Definitions, Stage
-from smarketing.company.tables import Company, CompanyError, MissingTable, ObservedFrom
+from smarketing.company.tables import Company, CompanyError, MissingTable, NoDays, ObservedFrom
 from smarketing.measures.journeys import (
     Durations,
     Journeys,
@@ -55,7 +55,7 @@ class View:
     """A company as of a day, in a scope, under definitions; made by `view`.
 
     ``asked`` is the day the report is for; ``as_of`` the last day that is complete: ``asked`` less the reporting delay
-    of the definitions.
+    of the definitions. Where the company has no days (a flat export), both are only what the report is labelled with.
     """
 
     company: Company
@@ -72,8 +72,8 @@ class View:
 
     @cached_property
     def leads(self) -> Journeys:
-        """Journeys of leads, materialised once in the engine; `MissingTable` where no leads are mapped."""
-        self.company.table("leads")
+        """Journeys of leads, materialised once in the engine; `MissingTable` where no leads, or no days, are mapped."""
+        check_days(self.company, "leads")
         return _kept(lead_journeys(self.company, self.definitions, self.scope, self.as_of))
 
     @cached_property
@@ -215,7 +215,7 @@ def view(
 
 def _unsaid(whole: View) -> Iterator[ObservedFrom]:
     """Notice exits that are missing before some day where the input file does not say so."""
-    if whole.company.observed_from:
+    if whole.company.observed_from or not whole.company.has_days:
         return
     funnel = whole.definitions.stages.funnel
     first_deal = whole.definitions.stages.first_deal_stage
@@ -229,7 +229,13 @@ def _unsaid(whole: View) -> Iterator[ObservedFrom]:
 
 
 def last_day(company: Company) -> date:
-    """Return the last day on which a company's data record anything, the as-of day of a run that names none."""
+    """Return the last day on which a company's data record anything, the as-of day of a run that names none.
+
+    Raises
+    ------
+    CompanyError
+        Nothing has a day, as in a flat export.
+    """
     clocks = (
         ("leads", "created_at"),
         ("stage_events", "at"),
@@ -239,17 +245,27 @@ def last_day(company: Company) -> date:
     latest = [company.table(table)[column].max().execute() for table, column in clocks if company.has(table)]
     found = [moment for moment in latest if moment is not None and moment == moment]
     if not found:
-        raise CompanyError("No lead, deal or stage event has a date, so there is no day to report as of.")
+        raise CompanyError(
+            "No lead, deal or stage event has a date, so there is no day to report as of. "
+            "Name `as_of`, the day on which the data were exported."
+        )
     return max(found).date()
 
 
 def has_step(view: View, stage: str) -> str:
     """Return why a stage cannot be counted (the table that is not mapped), or an empty text."""
     try:
-        view.company.table("leads" if view.subject(stage) == "lead" else "opportunities")
+        check_days(view.company, "leads" if view.subject(stage) == "lead" else "opportunities")
     except MissingTable as missing:
         return str(missing)
     return ""
+
+
+def check_days(company: Company, table: str) -> None:
+    """Raise `MissingTable` where leads or deals are not mapped, and its kind `NoDays` where leads carry no day."""
+    company.table(table)
+    if table == "leads" and not company.has_days:
+        raise NoDays
 
 
 def _kept(journeys: Journeys) -> Journeys:
