@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from smarketing.report import formats, palette
 from smarketing.report.charts import canvas, labels, scales
 from smarketing.report.charts.canvas import LINE, Sheet
-from smarketing.report.charts.chart import Chart, check_columns, check_words, flags
+from smarketing.report.charts.chart import Chart, check_columns, check_words, drawn, flags
 
 _MOST_COLOURS = len(palette.SERIES)
 
@@ -54,22 +54,20 @@ def curves(
     def painting(sheet: Sheet) -> Figure:
         return paint(kept, sheet, horizon=horizon, horizon_label=horizon_label, target=target, age_label=age_label)
 
-    wide, narrow = canvas.drawn_twice(id, alt, painting)
     names = {"line": line_label, "age": age_label, "share": "Share", "lower": "Lower", "upper": "Upper"}
     data = _thinned(kept)[[name for name in names if name in kept.columns]].rename(columns=names)
     kinds = {age_label: "count", "Share": "share", "Lower": "share", "Upper": "share"}
-    return Chart(
+    return drawn(
+        painting,
+        data,
+        kinds,
         id=id,
         title=title,
         subtitle=subtitle,
         source=source,
         alt=alt,
-        data=data,
-        formats={name: kind for name, kind in kinds.items() if name in data.columns},
         how_to_read=how_to_read,
         so_what=so_what,
-        wide=wide,
-        narrow=narrow,
     )
 
 
@@ -156,9 +154,7 @@ def paint(
 
 
 def _connector(figure: Figure, x: float, y: float, to_x: float, to_y: float, colour: str) -> None:
-    full_width, full_height = figure.get_size_inches() * 72
-    axes = canvas.frame(figure, left=0, top=0, width=full_width, height=full_height)
-    axes.set(xlim=(0, full_width), ylim=(full_height, 0))
+    axes = canvas.over_all(figure)
     axes.plot([x, to_x - 10, to_x], [y, to_y, to_y], color=colour, linewidth=1.4, solid_capstyle="butt")
 
 

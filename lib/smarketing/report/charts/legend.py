@@ -62,9 +62,8 @@ def height(placed: Sequence[Entry]) -> float:
 
 def draw(figure: Figure, placed: Sequence[Entry]) -> None:
     """Draw the entries at the top of the figure."""
-    full_width, full_height = figure.get_size_inches() * 72
-    axes = canvas.frame(figure, left=0, top=0, width=full_width, height=full_height)
-    axes.set(xlim=(0, full_width), ylim=(full_height, 0), zorder=-1)
+    axes = canvas.over_all(figure)
+    axes.set_zorder(-1)
     for entry in placed:
         y = LINE * entry.line + 10
         points = [entry.x, entry.x + 13, entry.x + 26]
