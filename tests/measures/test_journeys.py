@@ -188,12 +188,12 @@ def test_a_deal_without_a_logged_spell_belongs_to_the_latest_pass_that_had_begun
     rows = by_subject(leads_in(company, funnel=funnel, recycled_leads="each_spell"))
     assert {name: (reached(row), row["exit"]) for name, row in rows.items()} == {
         "A#1": ({"lead": "01-01", "mql": "01-05"}, "recycled"),
-        "A#2": ({name: "02-01" for name in ("lead", "mql", "sql", "opportunity")} | {"proposal": "02-03"}, "lost"),
-        "A#3": ({name: "02-02" for name in ("lead", "mql", "sql", "opportunity")} | {"proposal": "03-20"}, None),
+        "A#2": (dict.fromkeys(("lead", "mql", "sql", "opportunity"), "02-01") | {"proposal": "02-03"}, "lost"),
+        "A#3": (dict.fromkeys(("lead", "mql", "sql", "opportunity"), "02-02") | {"proposal": "03-20"}, None),
         "B#1": ({"lead": "01-01", "mql": "12-20", "sql": "12-20", "opportunity": "12-20"}, None),
         "C#1": ({"lead": "01-01"}, "recycled"),
         "C#2": (
-            {name: "02-01" for name in ("lead", "mql", "sql", "opportunity")} | {"proposal": "02-10", "won": "03-15"},
+            dict.fromkeys(("lead", "mql", "sql", "opportunity"), "02-01") | {"proposal": "02-10", "won": "03-15"},
             None,
         ),
     }
