@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import ibis
 import ibis.expr.types as ir
 
-from smarketing.company.tables import NoDays
+from smarketing.company.tables import NoDays, ObservedFrom
 from smarketing.measures.results import Check, Outcome
 from smarketing.measures.view import View, has_step
 
@@ -78,22 +78,25 @@ def _ground(view: View) -> Iterator[Check]:
     truncated = view.company.observed_from
     question = "Are exits on record for as long as entries?"
     if truncated:
-        one = truncated[0]
-        what = (
-            "journeys that began earlier are left out"
-            if one.treatment == "whole_cohorts"
-            else ("deals that closed earlier are not on file, so the others count from that day on")
-        )
-        stages = ", ".join(view.definitions.stages.label(stage) for stage in one.stages)
         yield Check(
             code="DR03",
             question=question,
             outcome="warning",
-            detail=f"{stages}: on record only from {one.start:%Y-%m-%d}; {what} ({one.because})",
+            detail=". ".join(_truncated(view, one) for one in truncated),
             remedy="Use an export that reaches further back.",
         )
     else:
         yield Check(code="DR03", question=question, outcome="passed", detail="exits begin when entries explain it")
+
+
+def _truncated(view: View, one: ObservedFrom) -> str:
+    what = (
+        "journeys that began earlier are left out"
+        if one.treatment == "whole_cohorts"
+        else "deals that closed earlier are not on file, so the others count from that day on"
+    )
+    stages = ", ".join(view.definitions.stages.label(stage) for stage in one.stages)
+    return f"{stages}: on record only from {one.start:%Y-%m-%d}; {what}" + (f" ({one.because})" if one.because else "")
 
 
 def _leads(view: View) -> Iterator[Check]:

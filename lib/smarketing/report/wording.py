@@ -77,21 +77,24 @@ def converted(funnel: Funnel) -> str:
 
 def truncated(funnel: Funnel) -> str:
     """Say which journeys were left out because exits are not on record as far back as entries, or an empty text."""
-    seen = funnel.observed_from
-    if seen is None:
-        return ""
-    began = formats.day(seen.start)
-    naive = formats.share(funnel.naive)
-    if seen.treatment == "whole_cohorts":
-        return (
-            f"Exits are on record only from {began}, while earlier {funnel.counted} are on file and look open. Only "
-            f"those that entered on or after that day are counted. A rate over all on file would be too low."
-        )
-    return (
-        f"Exits are on record only from {began}, and {funnel.counted} that left earlier are not on file. The others "
-        f"count from that day on, at the age they then had. The plain share of those on file won in time ({naive}) "
-        "ignores both this and the open ones."
-    )
+    said = []
+    for seen in funnel.observed_from:
+        # With two days in force each has to say which exits it speaks of.
+        ways = funnel.exits.loc[funnel.exits["exit"].isin(seen.stages), "label"]
+        exits = "Exits" if len(funnel.observed_from) == 1 else f"Exits ({', '.join(ways)})"
+        began = f"{exits} are on record only from {formats.day(seen.start)}"
+        if seen.treatment == "whole_cohorts":
+            said.append(
+                f"{began}, while earlier {funnel.counted} are on file and look open. Only those that entered on or "
+                "after that day are counted. A rate over all on file would be too low."
+            )
+        else:
+            said.append(
+                f"{began}, and {funnel.counted} that left earlier are not on file. The others count from that day on, "
+                f"at the age they then had. The plain share of those on file won in time "
+                f"({formats.share(funnel.naive)}) ignores both this and the open ones."
+            )
+    return " ".join(said)
 
 
 def headline_title(figures: Sequence[KeyFigure]) -> str:
@@ -316,7 +319,7 @@ def limits(headline: Headline, funnel: Funnel | NotApplicable) -> list[str]:
             f"Rates are of those whose days are complete, so {formats.inside(longest.label)} speaks of "
             f"entries {longest.within_days} days ago; newer ones are not in it."
         )
-    if isinstance(funnel, Funnel) and funnel.observed_from is not None:
+    if isinstance(funnel, Funnel) and funnel.observed_from:
         said.append(truncated(funnel))
     return said
 
