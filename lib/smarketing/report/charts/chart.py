@@ -98,6 +98,16 @@ def behind(
     return frame[kept].rename(columns={name: columns[name][0] for name in kept}), units
 
 
+def thinned(lines: pd.DataFrame, *, most: int = 40) -> pd.DataFrame:
+    """Keep the first and last row of each ``line`` and at most ``most`` between: a table to read, not a dump."""
+    parts = []
+    for _, part in lines.groupby("line", sort=False):
+        every = max(1, -(-len(part) // most))
+        keep = [index for index in range(len(part)) if index % every == 0 or index == len(part) - 1]
+        parts.append(part.iloc[keep])
+    return pd.concat(parts, ignore_index=True)
+
+
 def check_words(identity: str, *, title: str, subtitle: str, source: str, alt: str) -> None:
     """Raise ``ValueError`` unless a figure may be published under these words."""
     check_id(identity)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from smarketing.report import formats, palette
 from smarketing.report.charts import canvas, labels, scales
 from smarketing.report.charts.canvas import LINE, Sheet
-from smarketing.report.charts.chart import Chart, check_columns, check_words, drawn, flags
+from smarketing.report.charts.chart import Chart, check_columns, check_words, drawn, flags, thinned
 
 _MOST_COLOURS = len(palette.SERIES)
 
@@ -55,7 +55,7 @@ def curves(
         return paint(kept, sheet, horizon=horizon, horizon_label=horizon_label, target=target, age_label=age_label)
 
     names = {"line": line_label, "age": age_label, "share": "Share", "lower": "Lower", "upper": "Upper"}
-    data = _thinned(kept)[[name for name in names if name in kept.columns]].rename(columns=names)
+    data = thinned(kept)[[name for name in names if name in kept.columns]].rename(columns=names)
     kinds = {age_label: "count", "Share": "share", "Lower": "share", "Upper": "share"}
     return drawn(
         painting,
@@ -167,13 +167,3 @@ def _colour(place: int, name: str, told: set[str]) -> str:
     if name not in told:
         return palette.LIGHT["grey"]
     return palette.LIGHT[palette.SERIES[place % _MOST_COLOURS]]
-
-
-def _thinned(lines: pd.DataFrame, most: int = 40) -> pd.DataFrame:
-    """Keep every line's first and last row and at most ``most`` between: a table to read, not a dump."""
-    parts = []
-    for _, part in lines.groupby("line", sort=False):
-        every = max(1, -(-len(part) // most))
-        keep = [index for index in range(len(part)) if index % every == 0 or index == len(part) - 1]
-        parts.append(part.iloc[keep])
-    return pd.concat(parts, ignore_index=True)
