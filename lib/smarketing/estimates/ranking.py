@@ -126,15 +126,27 @@ class Worklist:
     first_of_group: IntArray
     capacity: float
 
+    def taken(self, times: npt.ArrayLike | None = None) -> FloatArray:
+        """Return the part of each row that counts (`Scored.kept`) that gets a place, 0 to 1, in their own order."""
+        block = _sums(self.rows.weight_of(times)[self.order], self.starts)
+        lengths = np.diff(np.append(self.starts, len(self.order)))
+        part = np.empty(len(self.order))
+        part[self.order] = np.repeat(self._part(block), lengths)
+        return part
+
+    def _part(self, block: FloatArray) -> FloatArray:
+        """Return the part of each block of equal scores that gets places."""
+        before = np.concatenate([[0.0], np.cumsum(block)])[:-1]
+        # Places taken in the same group by blocks of a higher score.
+        before = before - before[self.first_of_group]
+        return np.divide(np.clip(self.capacity - before, 0.0, block), block, out=np.zeros(len(block)), where=block > 0)
+
     def capture(self, times: npt.ArrayLike | None = None) -> Capture:
         """Return what the capacity captures, each row counted ``times`` (it takes as many places)."""
         weight = self.rows.weight_of(times)[self.order]
         positive = _sums(weight * self.rows.outcome[self.order], self.starts)
         block = _sums(weight, self.starts)
-        before = np.concatenate([[0.0], np.cumsum(block)])[:-1]
-        # Places taken in the same group by blocks of a higher score.
-        before = before - before[self.first_of_group]
-        share = np.divide(np.clip(self.capacity - before, 0.0, block), block, out=np.zeros(len(block)), where=block > 0)
+        share = self._part(block)
         selected, found = float((share * block).sum()), float((share * positive).sum())
         everyone, all_found = float(block.sum()), float(positive.sum())
         rate = found / selected if selected > 0 else math.nan
