@@ -123,6 +123,21 @@ SCHEMAS: Mapping[str, Schema] = {
         string="metric period scope",
         float64="value",
     ),
+    "scores": _schema(
+        "a score given",
+        "",
+        "subject_id system at",
+        string="subject_id system band",
+        float64="score",
+        timestamp="at",
+    ),
+    "assignments": _schema(
+        "an assignment to an arm of an experiment",
+        "",
+        "experiment unit_kind unit_id arm",
+        string="experiment unit_kind unit_id arm stratum",
+        timestamp="assigned_at",
+    ),
 }
 
 OUTCOMES = ("open", "won", "lost")
@@ -209,7 +224,7 @@ class Company:
         """Return the company as it was known at the end of ``as_of``: later rows are gone, later closings still open.
 
         Values that a CRM overwrites in place (an amount, an owner) stay as they are today; only history tables can
-        say what they were.
+        say what they were. Leads of a flat export, which have no day, all stay, and so do assignments without one.
         """
         end = ibis.literal(datetime.combine(as_of + timedelta(days=1), time.min))
         cut = dict(self.tables)
@@ -221,9 +236,13 @@ class Company:
             ("touches", "at"),
             ("activities", "at"),
             ("spend", "at"),
+            ("scores", "at"),
+            ("assignments", "assigned_at"),
         ):
             if name in cut:
-                cut[name] = cut[name].filter(cut[name][clock] < end)
+                at = cut[name][clock]
+                undated = name == "assignments" or (name == "leads" and not self.records("leads", "created_at"))
+                cut[name] = cut[name].filter((at < end) | at.isnull() if undated else at < end)
         if "opportunities" in cut:
             deals = cut["opportunities"]
             later = (deals.closed_at >= end).fill_null(False)
