@@ -1,13 +1,13 @@
 """Companies for the leakage audit: clean ones with what honest fields do, and leaks to plant in them.
 
 Clean: 2,000 to 20,000 leads (even on the log), 3 to 40 % with the outcome (even on the log), accounts of 1.7 leads on
-average and some of dozens, alike in outcome and in fields. 40 columns: 20 numbers (normal, log-normal, counts, mostly
-zero, yes or no, rounded) and 18 categories of 2 to 60 values, each alone of AUC 0.50 to 0.60; one strong column of AUC
-`strong` (0.75) as a number or a category; the account's name. Six in ten columns have blanks, 2 to 80 %, with odds
-ratios of 1/2 to 2 with the outcome; three share theirs; in half of the companies four are blank by the lead's source,
-a source of AUC 0.64 that is declared as known before contact. A third of the companies weigh leads (IPCW) and do not
-know a fifth of the outcomes. Columns are dated or declared before; in a third of the companies undeclared, without
-dates.
+average and some of dozens, alike in outcome and in fields. 40 columns: one of AUC `strong` (0.75), a number or a
+category, blank for up to a tenth; the lead's source (AUC 0.64, known before contact); the account's name; and 37
+numbers (normal, log-normal, counts, mostly zero, yes or no, rounded) and categories (2 to 60 values, some rare), each
+of AUC 0.50 to 0.60. Six in ten of these have blanks, 2 to 80 %, with odds ratios of 1/2 to 2 with the outcome; three
+are blank together; in half of the companies four are blank where the lead came from certain sources. A third of the
+companies weigh leads (IPCW) and do not know a fifth of the outcomes. Columns are dated or declared before; in a third
+of the companies undeclared, in an export without dates.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ def clean(
         number = bool(rng.integers(2)) if i == 0 else i % 2 == 1
         shape = int(rng.integers(2)) if i == 0 else int(rng.integers(6))
         values = _number(latent, shape) if number else _category(latent, rng, even=i == 0)
-        if by_source and i in (5, 6, 7, 8):
+        if i == 0:
+            blank = rng.random(leads) < 0.05 * int(rng.integers(3))
+        elif by_source and i in (5, 6, 7, 8):
             blank = source > np.quantile(source, 0.75)
         elif i in (9, 10, 11):
             blank = together

@@ -44,7 +44,7 @@ class Levels:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Known:
-    """Leads whose outcome is known: outcome 0 or 1, weight above 0, account 0, 1, ..., and the account's fold."""
+    """Leads whose outcome is known: outcome 0 or 1, weight of mean 1, account 0, 1, ..., and the account's fold."""
 
     outcome: np.ndarray
     weight: np.ndarray
@@ -77,9 +77,8 @@ def known_leads(outcome: np.ndarray, weight: np.ndarray, cluster: np.ndarray) ->
     """Deal accounts to folds, always in the same way; every row needs a weight above 0."""
     accounts, account = np.unique(cluster, return_inverse=True)
     deal = np.random.default_rng(0).permutation(len(accounts)) % FOLDS
-    return Known(
-        outcome=(outcome == 1).astype(np.int64), weight=weight.astype(float), account=account, fold=deal[account]
-    )
+    scale = float(weight.mean()) if len(weight) else 1.0
+    return Known(outcome=(outcome == 1).astype(np.int64), weight=weight / scale, account=account, fold=deal[account])
 
 
 def levels(values: pd.Series, role: Feature) -> Levels:

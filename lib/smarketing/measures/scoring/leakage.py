@@ -35,7 +35,7 @@ MINIMUM_EVENTS = 50
 """Fewer leads with the outcome, or without it, leave the audit undecided."""
 UNWORKED_FILLED = 0.02
 WORKED_ODDS = 20.0
-"""Filled in by sales: at most so much filled where nobody worked the lead, and odds so much greater where somebody did."""
+"""Filled in by sales: hardly filled where nobody worked the lead, and odds so much greater where somebody did."""
 POWERS = (
     "feature",
     "label",
@@ -226,7 +226,7 @@ def _undecided(events: int, others: int) -> str | None:
     fewer, what = (events, "with") if events <= others else (others, "without")
     return (
         f"only {fewer:,} leads {what} the outcome are known, and telling a leak from luck needs {MINIMUM_EVENTS}: "
-        "the audit is undecided, and judges declarations only"
+        "the audit is undecided, and judges only what does not rest on outcomes"
     )
 
 

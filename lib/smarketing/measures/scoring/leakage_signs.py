@@ -195,7 +195,8 @@ def _telling_values(one: Examined, known: Known, *, confidence: float) -> Flag |
         f"{percent(outside.value)} of those with another value"
         for inside, outside, name in found[:3]
     ]
-    more = f"; and {len(found) - 3} values more" if len(found) > 3 else ""
+    left = len(found) - 3
+    more = f"; and {left} more {'value' if left == 1 else 'values'}" if left > 0 else ""
     inside, outside, name = found[0]
     return _flag(
         "LK04",
