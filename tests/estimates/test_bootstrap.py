@@ -82,6 +82,19 @@ def test_undefined_draws_could_be_anything() -> None:
     assert percentile_interval(values[:30]).lower == -math.inf
 
 
+def test_few_clusters_take_the_limits_further_out() -> None:
+    # With 10 units a 95 % interval takes the tail of sqrt(10 / 9) x 2.262 = 2.385 normal standard deviations, 0.0085,
+    # rather than 0.025.
+    values = np.random.default_rng(1).normal(size=5000)
+    found = percentile_interval(values, effective_clusters=10)
+    expected = np.quantile(values, [0.008546, 1 - 0.008546], method="weibull")
+    assert (found.lower, found.upper) == pytest.approx(tuple(expected), abs=2e-3)
+    many = percentile_interval(values, effective_clusters=1e9)
+    plain = percentile_interval(values)
+    assert (many.lower, many.upper) == pytest.approx((plain.lower, plain.upper), abs=1e-4)
+    assert percentile_interval(values, effective_clusters=1).upper == math.inf
+
+
 @given(st.integers(0, 1000), st.floats(0.5, 0.9))
 def test_wider_levels_contain_narrower(seed: int, level: float) -> None:
     values = np.random.default_rng(seed).normal(size=200)
@@ -105,6 +118,8 @@ def test_the_standard_error_of_a_mean_is_the_clustered_one() -> None:
         (found.value - 1.96 * exact, found.value + 1.96 * exact), abs=0.04
     )
     assert (found.clusters, found.draws, found.undefined) == (60, 4000, 0)
+    sizes = np.bincount(cluster)
+    assert found.effective_clusters == pytest.approx(sizes.sum() ** 2 / (sizes**2).sum())
 
 
 def test_one_cluster_says_nothing() -> None:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
+from smarketing.estimates.clusters import effective_clusters
 from smarketing.estimates.rates import check_confidence
 from smarketing.estimates.scored import FloatArray
 
@@ -35,7 +37,8 @@ class Interval:
 class Resampled:
     """A measure of all rows with its clustered percentile interval; unbounded with fewer than two clusters.
 
-    ``standard_error`` is the standard deviation over the draws in which the measure was defined.
+    ``standard_error`` is the standard deviation over the draws in which the measure was defined; ``effective_clusters``
+    counts clusters by their rows.
     """
 
     value: float
@@ -43,6 +46,7 @@ class Resampled:
     upper: float
     standard_error: float
     clusters: int
+    effective_clusters: float
     draws: int
     undefined: int
 
@@ -77,7 +81,9 @@ def _weights(clusters: int, position: npt.NDArray[np.intp], draws: int, seed: in
         yield np.bincount(drawn, minlength=clusters).astype(np.float64)[position]
 
 
-def percentile_interval(values: npt.ArrayLike, *, level: float = 0.95) -> Interval:
+def percentile_interval(
+    values: npt.ArrayLike, *, level: float = 0.95, effective_clusters: float | None = None
+) -> Interval:
     """Return the percentile interval of a measure's values over draws.
 
     Parameters
@@ -86,16 +92,26 @@ def percentile_interval(values: npt.ArrayLike, *, level: float = 0.95) -> Interv
         One value a draw; NaN where the measure was not defined in the draw.
     level
         Two-sided level, 0.95 for a 95 % interval.
+    effective_clusters
+        How many equally large clusters the draws were made of (`clusters.effective_clusters`). Draws of few clusters
+        vary too little; the limits are then taken further out. None: as if there were very many.
 
     Notes
     -----
-    Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13. With B draws a limit is the order statistic
-    of rank (B + 1) (1 - level) / 2, interpolated; with fewer draws than that rank needs, the limits are infinite.
+    Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13; the tail is that of Hesterberg (2015), The
+    American Statistician 69:371-386: the normal probability of sqrt(G / (G - 1)) times the t quantile. With B draws a
+    limit is the order statistic of rank (B + 1) x tail, interpolated; with fewer draws than that rank needs, the limits
+    are infinite.
     """
     check_confidence(level)
     drawn = np.asarray(values, dtype=np.float64)
     undefined = np.isnan(drawn)
     tail = (1 - level) / 2
+    if effective_clusters is not None:
+        if not effective_clusters > 1:
+            return Interval(-math.inf, math.inf, len(drawn), int(undefined.sum()))
+        quantile = float(stats.t.ppf(tail, effective_clusters - 1))
+        tail = float(stats.norm.cdf(quantile * math.sqrt(effective_clusters / (effective_clusters - 1))))
     lower = _order_statistic(np.sort(np.where(undefined, -np.inf, drawn)), tail)
     upper = -_order_statistic(np.sort(np.where(undefined, -np.inf, -drawn)), tail)
     return Interval(lower, upper, len(drawn), int(undefined.sum()))
@@ -124,30 +140,30 @@ def clustered_interval(
     -------
     Resampled
         With fewer than two clusters nothing is known about how they vary: limits are infinite.
+
+    Notes
+    -----
+    What it holds, from simulated companies whose leads are alike within accounts (``tests/validate/``,
+    ``test_score_coverage.py``): 95 % intervals of AUC and Brier skill cover the truth in 95 % with 240 effective
+    accounts and in 93 to 95 % with 60, the misses of Brier skill mostly above the upper limit; drawing leads instead of
+    accounts, in 73 to 76 %.
     """
     codes = np.asarray(cluster)
-    clusters = len(np.unique(codes))
+    sizes = np.unique(codes, return_counts=True)[1].astype(np.float64)
+    effective = effective_clusters(float(sizes.sum()), float((sizes * sizes).sum()))
     value = float(measure(np.ones(len(codes))))
-    if clusters < 2:
-        return Resampled(
-            value=value,
-            lower=-math.inf,
-            upper=math.inf,
-            standard_error=math.nan,
-            clusters=clusters,
-            draws=0,
-            undefined=0,
-        )
-    drawn = np.array([measure(times) for times in clustered_weights(codes, draws=draws, seed=seed)])
-    interval = percentile_interval(drawn, level=level)
+    made = draws if len(sizes) > 1 else 0
+    drawn = np.array([measure(times) for times in clustered_weights(codes, draws=made, seed=seed)] if made else [])
+    interval = percentile_interval(drawn, level=level, effective_clusters=effective)
     defined = drawn[~np.isnan(drawn)]
     return Resampled(
         value=value,
         lower=interval.lower,
         upper=interval.upper,
         standard_error=float(defined.std(ddof=1)) if len(defined) > 1 else math.nan,
-        clusters=clusters,
-        draws=draws,
+        clusters=len(sizes),
+        effective_clusters=effective,
+        draws=made,
         undefined=interval.undefined,
     )
 

@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from smarketing.estimates.clusters import ClusterSums, share
+from smarketing.estimates.clusters import share
+from smarketing.estimates.logistic import intercept_of, line_of
 from smarketing.estimates.rates import check_confidence
-from smarketing.estimates.scored import FloatArray, Scored, quantile_bins, scored
+from smarketing.estimates.scored import FloatArray, Scored, cluster_sums, quantile_bins, scored
 
 FURTHEST = 30.0
 """Log-odds beyond this are taken as this: a probability within 1e-13 of 0 or 1 has no finite log-odds to speak of."""
@@ -123,8 +124,8 @@ def calibration_line(
         return CalibrationLine(math.nan, math.nan)
     x = np.log(np.maximum(rows.score, 1e-300)) - np.log(np.maximum(1 - rows.score, 1e-300))
     x = np.clip(x, -FURTHEST, FURTHEST)
-    intercept = _intercept(x, rows.outcome, rows.weight)
-    slope = math.nan if _separated(x, rows.outcome) else _fit(x, rows.outcome, rows.weight)[1]
+    intercept = intercept_of(x, rows.outcome, rows.weight)
+    slope = math.nan if _separated(x, rows.outcome) else line_of(x, rows.outcome, rows.weight)[1]
     return CalibrationLine(intercept, slope)
 
 
@@ -158,7 +159,7 @@ def logistic_map(log_odds: npt.ArrayLike, outcome: npt.ArrayLike, weight: npt.Ar
     if _separated(x, target):
         positives, negatives = (rows.weight * target).sum(), (rows.weight * (1 - target)).sum()
         target = np.where(target == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-    intercept, slope = _fit(x, target, rows.weight) if np.ptp(x) > 0 else (0.0, 0.0)
+    intercept, slope = line_of(x, target, rows.weight) if np.ptp(x) > 0 else (0.0, 0.0)
     if slope <= 0:
         rate = (rows.weight * rows.outcome).sum() / rows.weight.sum()
         return LogisticMap(math.log(rate) - math.log1p(-rate), 0.0)
@@ -216,20 +217,6 @@ def calibration_bins(
     return tuple(found)
 
 
-def cluster_sums(cluster: npt.NDArray[np.generic], weight: FloatArray, outcome: FloatArray) -> ClusterSums:
-    """Add weighted outcomes up by cluster, for `clusters.share` and `clusters.ratio`."""
-    names, code = np.unique(cluster, return_inverse=True)
-    n, y = np.bincount(code, weight, len(names)), np.bincount(code, weight * outcome, len(names))
-    return ClusterSums(
-        clusters=len(names),
-        sum_n=float(n.sum()),
-        sum_n2=float((n * n).sum()),
-        sum_y=float(y.sum()),
-        sum_y2=float((y * y).sum()),
-        sum_ny=float((n * y).sum()),
-    )
-
-
 def _probabilities(probability: npt.ArrayLike, outcome: npt.ArrayLike, weight: npt.ArrayLike | None) -> Scored:
     rows = scored(probability, outcome, weight)
     if len(rows.score) and not (rows.score.min() >= 0 and rows.score.max() <= 1):
@@ -247,58 +234,3 @@ def _separated(x: FloatArray, outcome: FloatArray) -> bool:
     """Whether no finite slope fits best: the classes' values do not overlap (or all are equal)."""
     low, high = x[outcome == 0], x[outcome == 1]
     return bool(low.max() <= high.min() or high.max() <= low.min())
-
-
-def _intercept(x: FloatArray, target: FloatArray, weight: FloatArray) -> float:
-    """Solve sum w (target - expit(a + x)) = 0: Newton steps, and half of what is left where one would leave it."""
-    rate = (weight * target).sum() / weight.sum()
-    log_odds = float(np.log(rate) - np.log1p(-rate))
-    lower, upper = log_odds - float(x.max()), log_odds - float(x.min())
-    a = log_odds - float((weight * x).sum() / weight.sum())
-    for _ in range(200):
-        p = expit(a + x)
-        slack = float((weight * (target - p)).sum())
-        lower, upper = (a, upper) if slack > 0 else (lower, a)
-        step = slack / max(float((weight * p * (1 - p)).sum()), 1e-300)
-        following = a + step if lower < a + step < upper else (lower + upper) / 2
-        if abs(following - a) < 1e-11 * (1 + abs(a)):
-            return following
-        a = following
-    return a
-
-
-def _fit(x: FloatArray, target: FloatArray, weight: FloatArray) -> tuple[float, float]:
-    """Weighted logistic regression of targets in [0, 1] on one x: intercept and slope."""
-    total = weight.sum()
-    # Around the mean of x the two coefficients hardly depend on each other; the intercept is moved back at the end.
-    centre = float((weight * x).sum() / total)
-    u = x - centre
-    rate = (weight * target).sum() / total
-    a, b = float(np.log(rate) - np.log1p(-rate)), 0.0
-    loss = _loss(a + b * u, target, weight)
-    for _ in range(200):
-        p = expit(a + b * u)
-        residual, v = weight * (target - p), weight * p * (1 - p)
-        g_a, g_b = residual.sum(), (residual * u).sum()
-        h_aa, h_ab, h_bb = v.sum(), (v * u).sum(), (v * u * u).sum()
-        determinant = h_aa * h_bb - h_ab * h_ab
-        if not determinant > 1e-12 * h_aa * h_bb:
-            # Nearly flat here: the largest curvature there can be gives a step that never overshoots.
-            h_aa, h_ab, h_bb = total / 4, 0.0, (weight * u * u).sum() / 4
-            determinant = h_aa * h_bb
-        step_a, step_b = (h_bb * g_a - h_ab * g_b) / determinant, (h_aa * g_b - h_ab * g_a) / determinant
-        gain = g_a * step_a + g_b * step_b
-        for _ in range(40):
-            following = _loss(a + step_a + (b + step_b) * u, target, weight)
-            if following <= loss - 0.1 * gain + 1e-13 * loss:
-                break
-            step_a, step_b, gain = step_a / 2, step_b / 2, gain / 2
-        a, b, loss = a + step_a, b + step_b, following
-        if abs(step_a) + abs(step_b) * (1 + abs(centre)) < 1e-10 * (1 + abs(a) + abs(b)):
-            break
-    return float(a - b * centre), float(b)
-
-
-def _loss(log_odds: FloatArray, target: FloatArray, weight: FloatArray) -> float:
-    """Minus log-likelihood."""
-    return float((weight * (np.logaddexp(0, log_odds) - target * log_odds)).sum())

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from smarketing.estimates.clusters import ClusterSums
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
@@ -93,3 +95,17 @@ def quantile_bins(score: FloatArray, weight: FloatArray, bins: int) -> IntArray:
     # Rounding away the last digits keeps the bins the same whatever the order in which weights were added.
     wanted = np.minimum((np.round(middle, 9) * bins).astype(np.int64), bins - 1)
     return np.unique(wanted, return_inverse=True)[1].astype(np.int64)[position]
+
+
+def cluster_sums(cluster: npt.NDArray[np.generic], weight: FloatArray, outcome: FloatArray) -> ClusterSums:
+    """Add weighted outcomes up by cluster, for `clusters.share` and `clusters.ratio`."""
+    names, code = np.unique(cluster, return_inverse=True)
+    n, y = np.bincount(code, weight, len(names)), np.bincount(code, weight * outcome, len(names))
+    return ClusterSums(
+        clusters=len(names),
+        sum_n=float(n.sum()),
+        sum_n2=float((n * n).sum()),
+        sum_y=float(y.sum()),
+        sum_y2=float((y * y).sum()),
+        sum_ny=float((n * y).sum()),
+    )
