@@ -200,7 +200,7 @@ def test_rows_of_parquet_files_are_numbered_too(project: Project) -> None:
         ),
         (
             "file: leads.csv, undated: true, columns: {lead_id: Id}, attributes: {odd: {row: true, type: boolean}}",
-            "`row: true` gives a text or a number, and this is a boolean",
+            "`row: true` gives a text or a number, and this is a boolean; name a column of theirs",
         ),
     ],
 )
