@@ -57,7 +57,7 @@ def test_auc_is_that_of_scikit_learn_within_folds() -> None:
 
 
 def test_interval_is_that_of_leaving_out_one_account_at_a_time() -> None:
-    known, number, _ = leads(2, rows=700)
+    known, number, _ = leads(2, rows=400)
     feature = levels(pd.Series(number), NUMBER)
     score = slow_scores(feature.code, known)
     accounts = np.unique(known.account)

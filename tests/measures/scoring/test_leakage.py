@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leaky_companies import LEAKS, LeakyCompany, Outcomes, clean, planted
+from leaky_companies import LEAKS, LeakyCompany, Outcomes, apart_by, clean, planted
 from smarketing.measures.scoring.leakage import Audit, audit
 from smarketing.measures.scoring.sample import Feature, Sample
 
@@ -126,9 +126,9 @@ def test_x_education_with_the_sales_columns_declared(x_education: tuple[pd.DataF
 
 
 def test_clean_companies_are_silent() -> None:
-    """30 clean companies, seeds 0 to 29: at most 5 % of them may be flagged."""
+    """20 clean companies, seeds 0 to 19: at most 5 % of them may be flagged."""
     flagged = []
-    for seed in range(30):
+    for seed in range(20):
         company = clean(seed)
         found = audit(company.sample, company.labels, worked=company.worked)
         flagged += [(seed, flag.title) for flag in found.flags if flag.code not in DECLARATIONS][:1]
@@ -137,14 +137,14 @@ def test_clean_companies_are_silent() -> None:
 
 @pytest.mark.parametrize("kind", LEAKS)
 def test_planted_leaks_are_found(kind: str) -> None:
-    """12 companies of each kind, seeds 100 to 111: at least 90 % are found, and nothing else is."""
+    """10 companies of 16 columns each, seeds 100 to 109: at least 90 % are found, and nothing else is."""
     found, beside = 0, []
-    for seed in range(100, 112):
-        company = planted(clean(seed), kind, seed)
+    for seed in range(100, 110):
+        company = planted(clean(seed, columns=16), kind, seed)
         flags = audit(company.sample, company.labels).flags
         found += any(flag.feature == "leak" for flag in flags)
         beside += [flag.title for flag in flags if flag.feature != "leak" and flag.code not in DECLARATIONS]
-    assert found >= 11
+    assert found >= 9
     assert beside == []
 
 
@@ -316,3 +316,23 @@ def test_a_sample_without_features_has_nothing_to_flag() -> None:
     _, outcome = small()
     found = audit(sample_of(pd.DataFrame(index=range(1_000)), outcome), all_known(outcome))
     assert found.flags == () and found.powers.empty and list(found.powers)[:2] == ["feature", "label"]
+
+
+def test_power_is_judged_against_the_rest_up_to_what_is_certain() -> None:
+    """An AUC of 0.85 is a leak among fields of 0.55, and not where half of the fields reach 0.82; 0.97 always is."""
+    rng = np.random.default_rng(10)
+    outcome = (rng.random(4_000) < 0.2).astype(int)
+
+    def numbers(*areas: float) -> pd.DataFrame:
+        return pd.DataFrame(
+            {f"n{i}": rng.normal(np.where(outcome == 1, apart_by(area), 0.0)) for i, area in enumerate(areas)}
+        )
+
+    def flagged(frame: pd.DataFrame) -> list[str | None]:
+        known = dict.fromkeys(frame, "before")
+        return [flag.feature for flag in audit(sample_of(frame, outcome, known=known), all_known(outcome)).flags]
+
+    assert flagged(numbers(0.85, 0.55, 0.55, 0.55)) == ["n0"]
+    assert flagged(numbers(0.85, 0.82, 0.82, 0.55)) == []
+    assert flagged(numbers(0.98, 0.90, 0.90, 0.55)) == ["n0"]
+    assert flagged(numbers(0.76, 0.55, 0.55, 0.55)) == []
