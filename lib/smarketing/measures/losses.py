@@ -100,14 +100,14 @@ def losses(view: View, by: str) -> Losses:
         return Losses(by, nothing, no_products, period, before, 0, 0, 0, 0, f"no {words} is recorded")
     lost = view.deals.table.filter(view.deals.table.exit == "lost")
     lost = lost.mutate(group=lost[by])
-    all_lost = [int(_closed_in(lost, days).count().execute()) for days in (period, before)]
+    all_now, all_before = (int(_closed_in(lost, days).count().execute()) for days in (period, before))
     named = lost.filter(lost.group.notnull())
     now_rows, was_rows = _closed_in(named, period), _closed_in(named, before)
     n, n_before = int(now_rows.count().execute()), int(was_rows.count().execute())
     reason = too_thin(n=n, effective=_effective(now_rows), evidence=view.definitions.evidence)
     if reason:
         said = f"of losses that name a {words}, {reason}"
-        return Losses(by, nothing, no_products, period, before, n, n_before, *all_lost, said)
+        return Losses(by, nothing, no_products, period, before, n, n_before, all_now, all_before, said)
     smallest = view.definitions.privacy.smallest_group
     # A group that is gone now was shown before, so what was large in either half-year keeps its name.
     sizes = [rows.group_by("group").aggregate(n=rows.count()).execute() for rows in (now_rows, was_rows)]
@@ -145,7 +145,8 @@ def losses(view: View, by: str) -> Losses:
         before,
         n,
         n_before,
-        *all_lost,
+        all_now,
+        all_before,
         "",
     )
 

@@ -240,7 +240,8 @@ def _deals(view: View) -> Iterator[Check]:
         blank,
         counts["n"],
         f"without an amount: {counts['open_blank']:,} of {counts['open']:,} open, "
-        f"{counts['won_blank']:,} of {counts['won']:,} won, {counts['lost_blank']:,} of {counts['lost']:,} lost{of_all}",
+        f"{counts['won_blank']:,} of {counts['won']:,} won, {counts['lost_blank']:,} of {counts['lost']:,} lost"
+        f"{of_all}",
         "Enter an amount when a deal is opened; sums and rates by amount are withheld otherwise.",
     )
     if company.records("opportunities", "loss_reason"):
