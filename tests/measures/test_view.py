@@ -83,6 +83,19 @@ def test_every_row_stays_once_whatever_is_attached(engine: ibis.BaseBackend) -> 
     assert "owner" in columns(rows)
 
 
+def test_a_company_and_a_view_are_one_line_in_a_notebook() -> None:
+    found = company(ibis.duckdb.connect())
+    tables = "leads, accounts, owners, stage_events, opportunities"
+    assert repr(found) == f"<Company Test company: {tables}>"
+    assert repr(found.known_at(AS_OF)) == f"<Company Test company, as of 2026-03-31: {tables}>"
+    assert repr(seen(found)) == f"<View of Test company, the whole company, as of 2026-03-31: {tables}>"
+    scoped = repr(seen(found, region="LATAM", owner="o2"))
+    assert re.fullmatch(
+        rf"<View of Test company, region LATAM, owner Owner [0-9a-f]{{8}}, as of 2026-03-31: {tables}>", scoped
+    )
+    assert repr(company_of(ibis.duckdb.connect(), {})) == "<Company Test company: no tables>"
+
+
 def test_a_scope_in_words() -> None:
     assert Scope().label == "the whole company"
     assert Scope(region="EMEA", segment="employees > 9").label == "region EMEA, segment employees > 9"

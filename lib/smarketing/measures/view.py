@@ -65,6 +65,12 @@ class View:
     asked: date
     redact: bool = False
 
+    def __repr__(self) -> str:
+        """Return the view in one line, as a notebook's cell prints it; names as a report may print them."""
+        parts = [f"{name} {self.shown(value, name)}" for name, value in self.scope.parts.items()]
+        scope, tables = ", ".join(parts) or self.scope.label, ", ".join(self.company.tables)
+        return f"<View of {self.company.name}, {scope}, as of {self.as_of}: {tables}>"
+
     @cached_property
     def calendar(self) -> Calendar:
         """The report's weeks, months and windows."""

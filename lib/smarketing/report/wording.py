@@ -14,7 +14,7 @@ from smarketing.measures.conversion import Breakdown
 from smarketing.measures.deals import WinRates
 from smarketing.measures.funnel import Funnel
 from smarketing.measures.headline import Headline
-from smarketing.measures.losses import UNNAMED, Losses
+from smarketing.measures.losses import OTHER, Losses
 from smarketing.measures.results import Finding, KeyFigure, NotApplicable
 from smarketing.report import formats
 from smarketing.report.plan_wording import ENDS, against_targets, is_or_are, named
@@ -199,18 +199,34 @@ def losses_title(found: Losses, what: str) -> str:
     """Title losses by the group whose share moved, or else the largest that is a named one."""
     if found.reason:
         return f"{formats.opening(what)}s are withheld: {found.reason}"
-    moved, named = found.moved, found.rows[~found.rows["group"].isin(UNNAMED)]
+    moved, named = found.moved, found.rows[found.rows["group"] != OTHER]
     if moved is not None:
         return (
             f"{moved['group']} {formats.moved_by(float(moved['change']))} as a {what}, "
-            f"to {formats.share(moved['share'])} of losses"
+            f"to {formats.share(moved['share'])} of {of_losses(found)}"
         )
     if named.empty:
         return f"No {what} is on record often enough to be named"
     largest = named.iloc[0]
     return (
-        f"{largest['group']} is the largest {what}, {formats.share(largest['share'])} of losses; no share clearly moved"
+        f"{largest['group']} is the largest {what}, {formats.share(largest['share'])} of {of_losses(found)}; no share "
+        "clearly moved"
     )
+
+
+def of_losses(found: Losses, what: str = "one") -> str:
+    """Say what a share of losses is a share of; ``what`` is what they name ("one" where that was just said)."""
+    return f"losses that name {what}" if found.lost > found.n or found.lost_before > found.n_before else "losses"
+
+
+def unnamed(found: Losses, what: str) -> str:
+    """Say how many losses name no reason or competitor, now and before; an empty text where all do."""
+    if of_losses(found) == "losses":
+        return ""
+    text = f"{formats.share(found.unnamed)} of the {formats.many(found.lost, 'deal')} lost name no {what}"
+    if not math.isnan(found.unnamed_before):
+        text += f", {formats.share(found.unnamed_before)} in the {found.before.days} days before"
+    return f"{text}; they are not counted here."
 
 
 def findings(
@@ -283,8 +299,9 @@ def findings(
             found.append(
                 _finding(
                     f"{shift['group']} {formats.moved_by(float(shift['change']))} as a {what}.",
-                    f"{formats.share(shift['share'])} of {formats.count(losses.n)} losses {losses.period.label}; the "
-                    f"change has a 95% interval of {interval}.",
+                    f"{formats.share(shift['share'])} of {formats.count(losses.n)} {of_losses(losses)}, "
+                    f"{losses.period.label}; the change has a 95% interval of {interval}. "
+                    f"{unnamed(losses, what)}".rstrip(),
                     f"what sales recorded at closing, {losses.period.days} days against the {losses.before.days} "
                     "before, cause not tested",
                     f"fig-{what.split()[0]}",
