@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.special import expit
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from smarketing.measures.scoring.calibration import LogisticMap, fit_map
+from smarketing.estimates.calibration import LogisticMap, logistic_map
 from smarketing.measures.scoring.encoding import (
     MISSING,
     NOT_RECORDED,
@@ -165,7 +165,7 @@ def fit_boosting(
     losses = [float(np.average(log_loss(one, outcome), weights=scaled)) for one in raw]
     best = int(np.argmin(losses))
     final = _model(steps[best], categories, seed).fit(matrix[known], outcome[known], sample_weight=scaled[known])
-    calibration = fit_map(raw[best], outcome, scaled)
+    calibration = logistic_map(raw[best], outcome, scaled)
     return Boosting(
         roles=roles,
         levels=levels,

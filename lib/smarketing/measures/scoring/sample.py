@@ -1,73 +1,72 @@
-"""What is scored: a lead at its scoring moment, with what was known of it by then."""
+"""The two nouns of a lead score: a feature, and a sample of leads as they were when they were to be scored."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-
-Kind = Literal["number", "category"]
-Side = Literal["fit", "engagement"]
-Known = Literal["dated", "before", "after", "undeclared"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Feature:
-    """One thing that a model may know of a lead.
+    """One column of a sample.
 
-    ``label`` is what both teams call it; ``side`` says whether it is about who the lead is (fit) or what it did
-    (engagement); ``known`` how it is sure to precede the scoring moment; ``origin`` where it comes from, such as
-    "accounts.employees" or "touches".
+    ``side``: who a lead is (``fit``) or what it did (``engagement``). ``known``: how it is known that the value was
+    there at the scoring moment: by its own date, by the input file's declaration (``before`` or ``after`` first contact
+    with sales), or not at all. ``origin``: where it is read from, such as ``accounts.employees`` or ``touches``.
     """
 
     name: str
     label: str
-    kind: Kind
-    side: Side
-    known: Known
+    kind: Literal["number", "category"]
+    side: Literal["fit", "engagement"]
+    known: Literal["dated", "before", "after", "undeclared"]
     origin: str
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sample:
-    """Leads at their scoring moments: a row a lead, in order of (at, subject_id).
+    """Leads at their scoring moment, in order of (at, subject_id).
 
-    ``subject_id`` are strings, ``cluster`` whole numbers of accounts (a lead without an account is its own),
-    ``at`` the scoring moments (None: an export without dates). ``features`` has one column a role, in that order:
-    "number" as float64 with NaN for missing, "category" as strings with None for missing. ``status`` is 1 for leads
-    that reached the stage, 2 for those that left otherwise, 0 for those still open; ``age`` the whole days from the
-    moment to that, or to the last seen day. ``present`` is the score of the present rules; ``segments`` holds columns
-    of strings for stability.
+    ``cluster`` numbers accounts; a lead without one is its own. ``at`` is the moment to the second, None where the
+    export has no days. ``features`` has one column for each of ``roles``: numbers as float64 (NaN where missing),
+    categories as objects (None where missing). ``status``: 1 reached the stage, 2 left otherwise, 0 still open (or, in
+    a flat export, not known). ``age``: whole days from the moment to that exit, or to the last day seen (zeros without
+    days). ``present`` is the present system's score at the moment, None where there is none; ``segments`` holds
+    ``region`` and ``source``.
     """
 
-    subject_id: np.ndarray
-    cluster: np.ndarray
-    at: np.ndarray | None
+    subject_id: npt.NDArray[np.object_]
+    cluster: npt.NDArray[np.int64]
+    at: npt.NDArray[np.datetime64] | None
     features: pd.DataFrame
     roles: tuple[Feature, ...]
-    status: np.ndarray
-    age: np.ndarray
+    status: npt.NDArray[np.int8]
+    age: npt.NDArray[np.int64]
     as_of: date | None
-    present: np.ndarray | None
+    present: npt.NDArray[np.float64] | None
     segments: pd.DataFrame
 
     def __len__(self) -> int:
+        """Return the number of leads."""
         return len(self.subject_id)
 
-    def take(self, rows: np.ndarray) -> Sample:
-        """Return the sample of some rows: a mask, or positions."""
-        positions = np.flatnonzero(rows) if rows.dtype == bool else rows
-        return replace(
-            self,
-            subject_id=self.subject_id[positions],
-            cluster=self.cluster[positions],
-            at=None if self.at is None else self.at[positions],
-            features=self.features.iloc[positions].reset_index(drop=True),
-            status=self.status[positions],
-            age=self.age[positions],
-            present=None if self.present is None else self.present[positions],
-            segments=self.segments.iloc[positions].reset_index(drop=True),
+    def take(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> Sample:
+        """Return the leads of a mask, or at positions, in that order."""
+        where = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+        return Sample(
+            subject_id=self.subject_id[where],
+            cluster=self.cluster[where],
+            at=None if self.at is None else self.at[where],
+            features=self.features.iloc[where].reset_index(drop=True),
+            roles=self.roles,
+            status=self.status[where],
+            age=self.age[where],
+            as_of=self.as_of,
+            present=None if self.present is None else self.present[where],
+            segments=self.segments.iloc[where].reset_index(drop=True),
         )

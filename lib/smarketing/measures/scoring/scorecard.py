@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from smarketing.measures.scoring.calibration import LogisticMap, fit_map
+from smarketing.estimates.calibration import LogisticMap, logistic_map
 from smarketing.measures.scoring.encoding import (
     MISSING,
     Bins,
@@ -211,7 +211,7 @@ def fit_scorecard(
     crossed = cross_validate(design, outcome, scaled, grouped_folds(cluster, outcome * known, seed=seed))
     fitted = fit_coefficients(design, outcome, scaled, crossed.penalty, crossed.first_penalty)
     card = round_to_points(design, fitted, outcome, scaled)
-    calibration = fit_map(crossed.out_of_fold, outcome, scaled)
+    calibration = logistic_map(crossed.out_of_fold, outcome, scaled)
     return Scorecard(
         roles=roles,
         factors=tuple(
