@@ -5,7 +5,7 @@ Log-odds = the logistic map of the forest's raw log-odds. The trees are scikit-l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ibis.expr.types as ir
 import numpy as np
@@ -26,7 +26,7 @@ from smarketing.measures.scoring.encoding import (
     in_words,
     probability_in_engine,
 )
-from smarketing.measures.scoring.folds import check_training, grouped_folds, log_loss
+from smarketing.measures.scoring.folds import check_training, grouped_folds, log_loss, shuffles
 from smarketing.measures.scoring.forest import Forest, read_forest
 from smarketing.measures.scoring.sample import Feature
 from smarketing.measures.scoring.shapley import expected_raw, forest_contributions
@@ -37,6 +37,7 @@ LEARNING_RATE = 0.08
 MOST_TREES = 150
 STRIDE = 10
 """Numbers of trees are tried in steps of this."""
+ROWS_FOR_CHANCE = 5_000
 SETTINGS = {
     "learning_rate": LEARNING_RATE,
     "max_leaf_nodes": 8,
@@ -54,13 +55,16 @@ class Boosting:
 
     ``levels`` go by position of the feature (None for numbers). ``out_of_fold`` are calibrated probabilities of the
     training rows from models that saw no lead of the same account. ``base`` is the mean lead's log-odds, as the splits
-    went: base + contributions = log-odds.
+    went: base + contributions = log-odds. ``beyond_chance`` are the features whose contributions spread more than
+    those that any shuffled copy of a feature got (``chance``, in log-odds): others are no reasons.
     """
 
     roles: tuple[Feature, ...]
     levels: tuple[Levels | None, ...]
     forest: Forest
     calibration: LogisticMap
+    chance: float
+    beyond_chance: tuple[str, ...]
     out_of_fold: np.ndarray
     family: str = "boosting"
 
@@ -164,20 +168,79 @@ def fit_boosting(
                 raw[(i + 1) // STRIDE - 1, held_out] = one.ravel()
     losses = [float(np.average(log_loss(one, outcome), weights=scaled)) for one in raw]
     best = int(np.argmin(losses))
-    final = _model(steps[best], categories, seed).fit(matrix[known], outcome[known], sample_weight=scaled[known])
     calibration = logistic_map(raw[best], outcome, scaled)
+    plan = _Plan(
+        trees=steps[best],
+        positions=tuple(positions),
+        categories=categories,
+        levels=tuple(len(one) if one else 0 for one in levels),
+        missing=tuple(one is not None and bool((columns[i][known] == MISSING).any()) for i, one in enumerate(levels)),
+        seed=seed,
+    )
+    forest = _forest(plan, matrix[known], outcome[known], scaled[known])
+    learned = [column[known] for column in columns]
+    chance = _chance_spread(plan, matrix[known], learned, outcome[known], scaled[known])
+    spreads = _spreads(forest, learned)
     return Boosting(
         roles=roles,
         levels=levels,
-        forest=read_forest(
-            final,
-            positions,
-            [len(one) if one else 0 for one in levels],
-            [one is not None and bool((columns[i][known] == MISSING).any()) for i, one in enumerate(levels)],
-        ),
+        forest=forest,
         calibration=calibration,
+        chance=calibration.slope * chance,
+        beyond_chance=tuple(role.name for role, spread in zip(roles, spreads, strict=True) if spread > chance),
         out_of_fold=expit(calibration.log_odds(raw[best])),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """What it takes to fit trees and to read them; see `read_forest`."""
+
+    trees: int
+    positions: tuple[int, ...]
+    categories: int
+    levels: tuple[int, ...]
+    missing: tuple[bool, ...]
+    seed: int
+
+    def doubled(self) -> _Plan:
+        """Return the plan for features with copies of theirs beside them, categories first."""
+        roles, first = len(self.positions), self.positions[: self.categories]
+        rest = self.positions[self.categories :]
+        return replace(
+            self,
+            positions=(*first, *(i + roles for i in first), *rest, *(i + roles for i in rest)),
+            categories=2 * self.categories,
+            levels=self.levels * 2,
+            missing=self.missing * 2,
+        )
+
+
+def _forest(plan: _Plan, matrix: np.ndarray, outcome: np.ndarray, weight: np.ndarray) -> Forest:
+    model = _model(plan.trees, plan.categories, plan.seed).fit(matrix, outcome, sample_weight=weight)
+    return read_forest(model, plan.positions, plan.levels, plan.missing)
+
+
+def _chance_spread(
+    plan: _Plan, matrix: np.ndarray, columns: list[np.ndarray], outcome: np.ndarray, weight: np.ndarray
+) -> float:
+    """Return the largest spread of raw log-odds that a shuffled copy of a feature gets beside the features."""
+    largest, first = 0.0, plan.categories
+    varying = sum(len(np.unique(column[~np.isnan(column)])) > 1 for column in matrix.T)
+    for order in shuffles(np.ones(len(matrix), dtype=bool), varying, seed=plan.seed):
+        copies = matrix[order]
+        both = np.column_stack([matrix[:, :first], copies[:, :first], matrix[:, first:], copies[:, first:]])
+        forest = _forest(plan.doubled(), both, outcome, weight)
+        spreads = _spreads(forest, columns + [column[order] for column in columns])
+        largest = max(largest, float(spreads[len(columns) :].max()))
+    return largest
+
+
+def _spreads(forest: Forest, columns: list[np.ndarray]) -> np.ndarray:
+    """Return the spread of each feature's contributions, over rows enough to tell."""
+    apart = max(1, len(columns[0]) // ROWS_FOR_CHANCE)
+    spreads: np.ndarray = forest_contributions(forest, [column[::apart] for column in columns]).std(axis=0)
+    return spreads
 
 
 def _model(trees: int, categories: int, seed: int) -> HistGradientBoostingClassifier:
@@ -186,9 +249,7 @@ def _model(trees: int, categories: int, seed: int) -> HistGradientBoostingClassi
     )
 
 
-def _columns(
-    features: pd.DataFrame, roles: tuple[Feature, ...], levels: tuple[Levels | None, ...]
-) -> list[np.ndarray]:
+def _columns(features: pd.DataFrame, roles: tuple[Feature, ...], levels: tuple[Levels | None, ...]) -> list[np.ndarray]:
     """Return the features as the trees take them: numbers, or levels with -1 for missing."""
     found = [column_of(features, role) for role in roles]
     return [column if one is None else one.codes(column) for column, one in zip(found, levels, strict=True)]

@@ -8,6 +8,8 @@ import pandas as pd
 from smarketing.measures.scoring.sample import Feature
 
 FOLDS = 5
+COPIES = 60
+MOST_SHUFFLES = 5
 FEWEST_CLUSTERS = 10
 """Accounts with the outcome, and without it, below which nothing is fitted."""
 
@@ -28,6 +30,21 @@ def grouped_folds(cluster: np.ndarray, outcome: np.ndarray, *, folds: int = FOLD
     place = np.arange(len(size)) % folds
     of_cluster[order] = np.where(lap == 0, place, folds - 1 - place)
     return of_cluster[codes]
+
+
+def shuffles(known: np.ndarray, varying: int, *, seed: int) -> list[np.ndarray]:
+    """Return orders of rows that bring copies of the features out of step with the outcome, as many as needed.
+
+    Rows of known label are shuffled among themselves. With at least `COPIES` copies of the ``varying`` features over
+    all orders their largest effect is one that chance exceeds in about 1 of that many.
+    """
+    rng = np.random.default_rng(seed)
+    orders = []
+    for _ in range(min(MOST_SHUFFLES, -(-COPIES // max(varying, 1)))):
+        order = np.arange(len(known))
+        order[known] = rng.permutation(np.flatnonzero(known))
+        orders.append(order)
+    return orders
 
 
 def log_loss(log_odds: np.ndarray, outcome: np.ndarray) -> np.ndarray:

@@ -98,6 +98,38 @@ class Design:
             found.append(np.array([*(np.cumsum([0.0, *levels]) if self.ordered[i] else levels), missing]))
         return tuple(found)
 
+    def centred(self, coefficients: np.ndarray, weight: np.ndarray) -> tuple[tuple[np.ndarray, ...], float]:
+        """Return `values` less the average lead's, and the sum of what that took away; 0 where missing is unlearned."""
+        known, found, total = weight > 0, [], 0.0
+        for value, code, learned in zip(self.values(coefficients), self.codes, self.learned, strict=True):
+            mean = float(np.average(value[code[known]], weights=weight[known]))
+            moved = value - mean
+            moved[-1] *= learned
+            found.append(moved)
+            total += mean
+        return tuple(found), total
+
+    def spreads(self, coefficients: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Return the standard deviation over rows of what each feature adds to the log-odds."""
+        known, (centred, _) = weight > 0, self.centred(coefficients, weight)
+        squares = [
+            np.average(value[code[known]] ** 2, weights=weight[known])
+            for value, code in zip(centred, self.codes, strict=True)
+        ]
+        return np.sqrt(np.array(squares, dtype=float))
+
+    def beside(self, order: np.ndarray) -> Design:
+        """Return the design with a second one beside it whose rows are brought into another order."""
+        width = self.matrix.shape[1]
+        return Design(
+            matrix=sparse.csr_array(sparse.hstack([self.matrix, self.matrix[order]], format="csr")),
+            blocks=self.blocks + tuple(slice(b.start + width, b.stop + width) for b in self.blocks),
+            codes=self.codes + tuple(code[order] for code in self.codes),
+            ordered=self.ordered * 2,
+            learned=self.learned * 2,
+            means=self.means * 2,
+        )
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Points:
@@ -122,7 +154,6 @@ class CrossValidated:
 
     penalty: float
     first_penalty: float | None
-    loss: float
     out_of_fold: np.ndarray
 
 
@@ -159,15 +190,27 @@ def cross_validate(design: Design, outcome: np.ndarray, weight: np.ndarray, fold
         for regression, train, (rows, _), one in zip(regressions, trains, places, plain[first], strict=True)
     ]
     selective = {penalty: [path[i] for path in paths] for i, penalty in enumerate(PENALTIES)}
-    ways = {(penalty, None): plain[penalty] for penalty in PENALTIES}
+    ways: dict[tuple[float, float | None], list[Fitted]] = {(penalty, None): plain[penalty] for penalty in PENALTIES}
     ways |= {(penalty, first): selective[penalty] for penalty in PENALTIES}
     best = min(ways, key=lambda way: _loss(design, ways[way], places, outcome, weight))
     out_of_fold = np.zeros(len(outcome))
     for train, (rows, held_out), one in zip(trains, places, ways[best], strict=True):
         points = round_to_points(train, one, outcome[rows], weight[rows])
         out_of_fold[held_out] = points.log_odds(design.rows(held_out))
-    loss = float(np.average(log_loss(out_of_fold, outcome), weights=weight))
-    return CrossValidated(penalty=best[0], first_penalty=best[1], loss=loss, out_of_fold=out_of_fold)
+    return CrossValidated(penalty=best[0], first_penalty=best[1], out_of_fold=out_of_fold)
+
+
+def chance_spreads(
+    design: Design, outcome: np.ndarray, weight: np.ndarray, crossed: CrossValidated, order: np.ndarray
+) -> np.ndarray:
+    """Return the spread of log-odds that a shuffled copy of each feature gets beside the features themselves.
+
+    ``order`` is the order into which the copies' rows are brought, all in the same: they keep their relations to each
+    other and lose any to the outcome.
+    """
+    both = design.beside(order)
+    fitted = fit_coefficients(both, outcome, weight, crossed.penalty, crossed.first_penalty)
+    return both.spreads(fitted.coefficients, weight)[len(design.codes) :]
 
 
 def round_to_points(design: Design, fitted: Fitted, outcome: np.ndarray, weight: np.ndarray) -> Points:
@@ -176,20 +219,13 @@ def round_to_points(design: Design, fitted: Fitted, outcome: np.ndarray, weight:
     10 points double the odds; where rounding changes the training AUC by 0.001 or more 20 do, and so on.
     """
     known = weight > 0
-    values = design.values(fitted.coefficients)
-    means = [
-        float(np.average(value[code[known]], weights=weight[known]))
-        for value, code in zip(values, design.codes, strict=True)
-    ]
-    centred = [value - mean for value, mean in zip(values, means, strict=True)]
-    for value, learned in zip(centred, design.learned, strict=True):
-        value[-1] *= learned
+    centred, mean = design.centred(fitted.coefficients, weight)
     exact = sum(value[code] for value, code in zip(centred, design.codes, strict=True))
     wanted = roc_auc_score(outcome[known], exact[known], sample_weight=weight[known])
     for halvings in range(FINEST + 1):
         unit = math.log(2) / (POINTS_TO_DOUBLE * 2**halvings)
         card = Points(
-            start=round(fitted.intercept + sum(means), DECIMALS),
+            start=round(fitted.intercept + mean, DECIMALS),
             unit=unit,
             points=tuple(np.rint(value / unit).astype(np.int64) for value in centred),
         )
@@ -201,12 +237,8 @@ def round_to_points(design: Design, fitted: Fitted, outcome: np.ndarray, weight:
 
 def _strengths(design: Design, fitted: Fitted, weight: np.ndarray) -> np.ndarray:
     """Return, a column, the spread of what its feature adds to the log-odds, of mean square 1 over features."""
-    spread = np.zeros(design.matrix.shape[1])
-    found = []
-    for block, value, code in zip(design.blocks, design.values(fitted.coefficients), design.codes, strict=True):
-        mean = np.average(value[code], weights=weight)
-        found.append(math.sqrt(float(np.average((value[code] - mean) ** 2, weights=weight))))
-        spread[block] = found[-1]
+    found = design.spreads(fitted.coefficients, weight)
+    spread = np.repeat(found, [block.stop - block.start for block in design.blocks])
     mean_square = math.sqrt(float(np.mean(np.square(found))))
     return spread / mean_square if mean_square > 0 else spread + 1.0
 
