@@ -42,8 +42,8 @@ def reasons(
         the roles). ``row`` is the lead's position in ``features``, ``label`` the feature in the words of both teams,
         ``value`` what the model saw of it, ``contribution`` log-odds, ``text`` a sentence without its full stop.
     """
-    contributions = model.contributions(features).to_numpy()
-    contributions[:, [role.name not in model.beyond_chance for role in model.roles]] = 0.0
+    counts = [role.name in model.beyond_chance for role in model.roles]
+    contributions = model.contributions(features).to_numpy() * counts
     words = [model.in_words(features, role) for role in model.roles]
     found = []
     for direction, sign in ((FOR, 1.0), (AGAINST, -1.0)):

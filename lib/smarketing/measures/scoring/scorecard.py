@@ -78,7 +78,8 @@ class Scorecard:
     * total. ``out_of_fold`` are calibrated probabilities of the training rows from models that saw no lead of the same
     account. ``penalty`` is the chosen C (1 / strength of the ridge), ``selective`` whether weak features were shrunk
     more than strong ones. ``beyond_chance`` are the features whose contributions spread more than those that any
-    shuffled copy of a feature got (``chance``, in log-odds): others are no reasons. ``base`` is the average lead's log-odds: base + contributions = log-odds.
+    shuffled copy of a feature got (``chance``, in log-odds): others are no reasons. ``base`` is the average lead's
+    log-odds: base + contributions = log-odds.
     """
 
     roles: tuple[Feature, ...]
