@@ -7,17 +7,19 @@ as they are, so the plan is read before papermill starts, and again in the noteb
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from smarketing.company.decisions import DecisionLog, read_decisions
 from smarketing.company.definitions import Definitions, read_definitions
+from smarketing.company.input_file import read_inputs
 from smarketing.company.inputs import open_company
+from smarketing.company.scoring import Scoring
 from smarketing.company.tables import Company, CompanyError, MissingTable, NoDays
 from smarketing.company.targets import Targets, read_targets, targets_of
 from smarketing.company.wrong_keys import explain, nearest
@@ -108,19 +110,15 @@ class Plan(BaseModel):
         self.decided()
 
 
-class PipelineReview(Plan):
-    """`20_pipeline_review`: where the one pipeline stands."""
-
-    notebook: ClassVar[str] = "20_pipeline_review"
+class CompanyPlan(Plan):
+    """What a notebook accepts that opens a company: where its data are, and what the report is limited to."""
 
     inputs: str = "params/inputs/demo.yml"
     data: str | None = None
-    targets: str | None = "params/targets.yml"
     region: str | None = None
     source: str | None = None
     owner: str | None = None
     segment: str | None = None
-    breakdown: str = "source"
     redact: bool = False
 
     @property
@@ -128,18 +126,44 @@ class PipelineReview(Plan):
         """What the report is limited to."""
         return Scope(region=self.region, source=self.source, owner=self.owner, segment=self.segment)
 
-    def view(self) -> View:
-        """Open the company and cut it at the as-of day, in the plan's scope and under its definitions.
+    def open(self) -> Company:
+        """Open the company."""
+        return open_company(self.path(self.inputs), data=None if self.data is None else self.path(self.data))
 
-        A ``breakdown`` that the company does not record raises `CompanyError` here, before anything is measured.
-        """
-        company = open_company(self.path(self.inputs), data=None if self.data is None else self.path(self.data))
+    def view(self) -> View:
+        """Open the company and cut it at the as-of day, in the plan's scope and under its definitions."""
+        company = self.open()
+        return view(company, self.agreed(), self.as_of or last_day(company), self.scope, redact=self.redact)
+
+    def check(self) -> None:
+        """Read every file that the plan names; the data are opened by the notebook itself."""
+        super().check()
+        if not self.path(self.inputs).is_file():
+            there = sorted(str(path.relative_to(project())) for path in project().glob("params/inputs/*.yml"))
+            raise CompanyError(f"Input file {self.inputs} does not exist. {nearest(self.inputs, there)}")
+
+
+class PipelineReview(CompanyPlan):
+    """`20_pipeline_review`: where the one pipeline stands."""
+
+    notebook: ClassVar[str] = "20_pipeline_review"
+
+    targets: str | None = "params/targets.yml"
+    breakdown: str = "source"
+
+    def open(self) -> Company:
+        """Open the company; one whose leads have no days has no pipeline to review."""
+        company = super().open()
         if company.has("leads") and not company.has_days:
             raise CompanyError(
                 f"{company.name}: {NoDays()}, and a pipeline review does nothing else. Map `created_at` of leads in "
                 f"{self.inputs} and take `undated` out; leads without days can only be scored."
             )
-        found = view(company, self.agreed(), self.as_of or last_day(company), self.scope, redact=self.redact)
+        return company
+
+    def view(self) -> View:
+        """Open and cut the company; a ``breakdown`` that it does not record raises `CompanyError` before all else."""
+        found = super().view()
         # Where nothing enters the funnel, the data checks say so.
         with suppress(MissingTable):
             breakdown(found.journeys(found.first_stage.stage).table, self.breakdown)
@@ -159,9 +183,57 @@ class PipelineReview(Plan):
             for kpi in self.agreed().kpis.figures:
                 if kpi.kind != "reached":
                     planned.check_totals(kpi.name)
-        if not self.path(self.inputs).is_file():
-            there = sorted(str(path.relative_to(project())) for path in project().glob("params/inputs/*.yml"))
-            raise CompanyError(f"Input file {self.inputs} does not exist. {nearest(self.inputs, there)}")
+
+
+class ScoringPlan(CompanyPlan):
+    """What the notebooks of the lead score accept: they need the entry ``scoring`` of the definitions."""
+
+    def scoring(self) -> Scoring:
+        """Return what the definitions say of the score; `CompanyError` where they say nothing."""
+        agreed = self.agreed().scoring
+        if agreed is None:
+            raise CompanyError(
+                f"Definitions file {self.definitions} has no entry `scoring`, so nothing says what a good lead is. "
+                "Add one; params/definitions.yml has an example."
+            )
+        return agreed
+
+    def check(self) -> None:
+        """Read every file that the plan names; the data are opened by the notebook itself."""
+        super().check()
+        self.scoring()
+
+    def headers(self) -> dict[str, str]:
+        """Return what the CRM's import calls our columns: as the definitions say, the id as the input file maps it."""
+        leads = read_inputs(self.path(self.inputs)).tables.get("leads", ())
+        mapped = leads[0].columns.get("lead_id") if leads else None
+        own = {"lead_id": mapped.column[0]} if mapped is not None and mapped.column else {}
+        return own | dict(self.scoring().headers)
+
+
+class LeadScoring(ScoringPlan):
+    """`40_lead_scoring`: which leads sales should call first, and whether that can be trusted."""
+
+    notebook: ClassVar[str] = "40_lead_scoring"
+
+    treated: str | None = None
+    control: str | None = None
+    draws: int = Field(default=200, ge=40, le=5_000)
+
+    @model_validator(mode="after")
+    def _two_arms(self) -> Self:
+        if (self.treated is None) != (self.control is None):
+            raise ValueError("name both `treated` and `control`, the two arms of an experiment, or neither")
+        return self
+
+
+class ScoreLeads(ScoringPlan):
+    """`45_score_leads`: scores the leads that are open, with a saved model, and watches how the model ages."""
+
+    notebook: ClassVar[str] = "45_score_leads"
+
+    reports: str = "reports"
+    model: str | None = None
 
 
 class AlignmentReport(Plan):
@@ -188,10 +260,18 @@ class AlignmentReport(Plan):
 
 def plan_of(notebook: str) -> type[Plan]:
     """Return the plan that a notebook reads, by the notebook's name."""
-    plans = {plan.notebook: plan for plan in Plan.__subclasses__()}
+    plans = {plan.notebook: plan for plan in all_plans()}
     if notebook not in plans:
         raise PlanError(f"There is no notebook {notebook!r}. {nearest(notebook, sorted(plans))}")
     return plans[notebook]
+
+
+def all_plans(kind: type[Plan] = Plan) -> Iterator[type[Plan]]:
+    """Yield the plan of every notebook."""
+    for below in kind.__subclasses__():
+        if "notebook" in vars(below):
+            yield below
+        yield from all_plans(below)
 
 
 def read_plan(path: Path) -> Plan:

@@ -6,6 +6,7 @@ The model *is* the points: log-odds = at_zero + per_point * total, and nothing e
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import ibis
@@ -171,6 +172,7 @@ def fit_scorecard(
     weight: np.ndarray,
     cluster: np.ndarray,
     *,
+    most_parameters: int | None = None,
     seed: int = 0,
 ) -> Scorecard:
     """Learn points from leads of known label.
@@ -190,6 +192,8 @@ def fit_scorecard(
         1 or 0 a lead, and its weight: 0 where the label is not known (such leads get an out-of-fold probability too).
     cluster
         The account of each lead, as a whole number.
+    most_parameters
+        How many free parameters the leads can carry (`enough`): the ridge is then held at least so strong.
 
     Raises
     ------
@@ -201,12 +205,7 @@ def fit_scorecard(
     scaled = weight / weight[known].mean()
     fewest = _fewest_rows(outcome[known], scaled[known])
     columns = [column_of(features, role) for role in roles]
-    cuts = [
-        fit_bins(column[known], at_most=MOST_BINS, at_least=fewest)
-        if role.kind == "number"
-        else fit_levels(column[known], at_most=MOST_LEVELS, at_least=fewest)
-        for role, column in zip(roles, columns, strict=True)
-    ]
+    cuts = _cuts(columns, roles, known, fewest)
     design = Design.of(
         [cut.codes(column) for cut, column in zip(cuts, columns, strict=True)],
         [len(cut) for cut in cuts],
@@ -214,7 +213,8 @@ def fit_scorecard(
         scaled,
         fewest,
     )
-    crossed = cross_validate(design, outcome, scaled, grouped_folds(cluster, outcome * known, seed=seed))
+    folds = grouped_folds(cluster, outcome * known, seed=seed)
+    crossed = cross_validate(design, outcome, scaled, folds, most=most_parameters)
     fitted = fit_coefficients(design, outcome, scaled, crossed.penalty, crossed.first_penalty)
     card = round_to_points(design, fitted, outcome, scaled)
     calibration = logistic_map(crossed.out_of_fold, outcome, scaled)
@@ -237,6 +237,34 @@ def fit_scorecard(
         beyond_chance=tuple(role.name for role, spread in zip(roles, spreads, strict=True) if spread > chance),
         out_of_fold=expit(calibration.log_odds(crossed.out_of_fold)),
     )
+
+
+def count_parameters(
+    features: pd.DataFrame, roles: tuple[Feature, ...], outcome: np.ndarray, weight: np.ndarray
+) -> int:
+    """Return how many parameters a scorecard has, from the features alone and before any is fitted.
+
+    A number has one a bin but the first, a category one a level but the first, and each one more where enough leads
+    lack it. Of the outcome, only the base rate is looked at: it says how many leads a bin needs.
+    """
+    known = weight > 0
+    fewest = _fewest_rows(outcome[known], weight[known])
+    columns = [column_of(features, role) for role in roles]
+    cuts = _cuts(columns, roles, known, fewest)
+    lacking = sum((cut.codes(c)[known] == MISSING).sum() >= fewest for cut, c in zip(cuts, columns, strict=True))
+    return sum(len(cut) - 1 for cut in cuts) + int(lacking)
+
+
+def _cuts(
+    columns: Sequence[np.ndarray], roles: tuple[Feature, ...], known: np.ndarray, fewest: int
+) -> list[Bins | Levels]:
+    """Cut features into bins and levels."""
+    return [
+        fit_bins(column[known], at_most=MOST_BINS, at_least=fewest)
+        if role.kind == "number"
+        else fit_levels(column[known], at_most=MOST_LEVELS, at_least=fewest)
+        for role, column in zip(roles, columns, strict=True)
+    ]
 
 
 def _fewest_rows(outcome: np.ndarray, weight: np.ndarray) -> int:

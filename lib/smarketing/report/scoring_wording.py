@@ -1,0 +1,144 @@
+"""Sentences about a score, computed from a study: whether it can be trusted, what it brings, where the line is drawn.
+
+A score is an association: sentences say what the model saw and what came of it, never what somebody should do to a
+lead. Differences whose interval includes zero are not called differences.
+"""
+
+from __future__ import annotations
+
+from smarketing.company.definitions import Definitions
+from smarketing.company.scoring import Scoring
+from smarketing.measures.scoring.leakage import Flag
+from smarketing.measures.scoring.study import Study
+from smarketing.measures.scoring.threshold import Bands, CostCurve
+from smarketing.measures.scoring.views import Grid, Importance, Stability
+from smarketing.report import formats
+
+NAMES = {
+    "auc": "AUC: how often a lead that gets there is ranked above one that does not",
+    "average_precision": "Average precision",
+    "lift": "Lift at sales' capacity",
+    "captured": "Share of good leads caught at capacity",
+    "brier_skill": "Brier skill: error of the probabilities saved against the base rate",
+    "calibration_intercept": "Calibration intercept (0 is right)",
+    "calibration_slope": "Calibration slope (1 is right)",
+}
+SCORES = {"score": "this score", "present": "the present rules", "newest": "newest first"}
+
+
+def target_words(scoring: Scoring, definitions: Definitions) -> str:
+    """Return what a good lead does, within a sentence."""
+    if scoring.to_stage is None:
+        return f"has {scoring.outcome}"
+    return f"reaches {definitions.stages.label(scoring.to_stage)} within {scoring.within_days} days"
+
+
+def gains_title(study: Study) -> str:
+    """Title the gains curve by what the capacity catches, against the present rules where they are known."""
+    found = study.validity
+    if found is None or found.reason:
+        return f"The score cannot be judged: {found.reason if found else study.unusable}"
+    captured = found.measure("captured")
+    text = (
+        f"Working {formats.share(found.selected)} of leads by score catches "
+        f"{formats.share(captured.value)} of good ones"
+    )
+    present = study.later.get("present")
+    if present is not None and not present.reason:
+        text += f"; the present rules catch {formats.share(present.measure('captured').value)}"
+    return text
+
+
+def calibration_title(study: Study) -> str:
+    """Title the calibration chart by whether probabilities mean what they say."""
+    found = study.validity
+    if found is None or found.reason:
+        return "Whether probabilities can be taken at their word is withheld"
+    intercept, slope = found.measure("calibration_intercept"), found.measure("calibration_slope")
+    if intercept.lower > 0 or intercept.upper < 0:
+        side = "too low" if intercept.value > 0 else "too high"
+        return f"Probabilities are {side} on average"
+    if slope.lower > 1 or slope.upper < 1:
+        return f"Probabilities are right on average, and too {'timid' if slope.value > 1 else 'extreme'} at the ends"
+    return "Probabilities can be taken at their word: no clear departure from what happened"
+
+
+def left_out(study: Study) -> list[Flag]:
+    """Return one flag for each column that the audit takes out, the gravest of its flags."""
+    found: dict[str | None, Flag] = {}
+    for flag in study.audit.flags:
+        if flag.severity == "exclude":
+            found.setdefault(flag.feature, flag)
+    return list(found.values())
+
+
+def leakage_title(study: Study) -> str:
+    """Title the audit by the columns that give the outcome away, with the AUC that they fake."""
+    out = left_out(study)
+    if study.audit.reason:
+        return f"The audit is undecided: {study.audit.reason}"
+    if not out:
+        return "No column gives the outcome away"
+    more = f" and {len(out) - 4} more" if len(out) > 4 else ""
+    text = f"Left out: {formats.listed([flag.label for flag in out[:4]])}{more}"
+    faked = [flag for flag in out if flag.fakes is not None]
+    if faked:
+        worst = max(faked, key=lambda flag: flag.fakes or 0.0)
+        text += f"; {worst.label} alone would fake an AUC of {formats.number(worst.fakes)}"
+    return text
+
+
+def threshold_title(curve: CostCurve, definitions: Definitions) -> str:
+    """Title the cost curve by what the agreed threshold is worth and where a lead pays for itself."""
+    at, even = curve.at("agreed"), curve.at("break-even")
+    currency = definitions.money.reporting_currency
+    return (
+        f"The agreed threshold is worth {formats.money(at['value'], currency)} {curve.per}; a lead pays for itself "
+        f"from {formats.share(even['threshold'])} on"
+    )
+
+
+def bands_title(found: Bands) -> str:
+    """Title the bands by which of them kept what they promise."""
+    judged = found.rows[found.rows["kept"].notna()]
+    if judged.empty:
+        return "Too few leads in any band to hold it to its promise"
+    broken = judged[judged["kept"].eq(False)]["band"].tolist()
+    if not broken:
+        names = judged["band"].tolist()
+        return f"Band{'s' * (len(names) > 1)} {formats.listed(names)} kept what they promise"
+    return f"Band {formats.listed(broken)} did not keep what it promises"
+
+
+def grid_title(found: Grid) -> str:
+    """Title the grid by its best and its poorest cell, where both are shown."""
+    shown = found.rows.dropna(subset=["rate"])
+    if len(shown) < 2:
+        return "Too few leads to compare fit with engagement"
+    best, poorest = shown.loc[shown["rate"].idxmax()], shown.loc[shown["rate"].idxmin()]
+    return (
+        f"{best['fit']}{best['engagement']} leads get there {formats.share(best['rate'])} of the time, "
+        f"{poorest['fit']}{poorest['engagement']} leads {formats.share(poorest['rate'])}"
+    )
+
+
+def importance_title(found: Importance) -> str:
+    """Title what the score looks at by its heaviest features."""
+    rows = found.rows[found.rows["weight"] > 0]
+    if rows.empty:
+        return "The score looks at nothing"
+    share = rows["weight"].head(3).sum() / rows["weight"].sum()
+    names = rows["label"].head(3).tolist()
+    return f"{formats.listed(names)} move the score most, {formats.share(share)} of all movement"
+
+
+def stability_title(found: Stability) -> str:
+    """Title the score's steadiness by the groups in which probabilities were clearly off."""
+    shown = found.rows.dropna(subset=["rate"])
+    if shown.empty:
+        return "Too few leads in any group to say whether the score holds there"
+    off = shown[(shown["predicted"] < shown["lower"]) | (shown["predicted"] > shown["upper"])]
+    if off.empty:
+        return f"In none of {len(shown)} groups were probabilities clearly off"
+    named = [f"{row['by']} {row['group']}" for _, row in off.head(3).iterrows()]
+    return f"Probabilities were off in {len(off)} of {len(shown)} groups: {formats.listed(named)}"
