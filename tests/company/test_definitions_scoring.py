@@ -50,6 +50,7 @@ ONE = (
     "say exactly one of `to_stage` (a stage of the funnel, with `within_days`) and `outcome` (a yes-or-no attribute "
     "of leads in a flat export)"
 )
+REACHABLE = "a lead that enters the funnel can reach mql, sql, opportunity, won"
 
 
 @pytest.mark.parametrize(
@@ -66,18 +67,9 @@ ONE = (
             {"to_stage": None, "within_days": None, "outcome": "bought", "moment_days": 3},
             "scoring: `moment_days` counts days, and a label by `outcome` has none; leave it out.",
         ),
-        (
-            {"to_stage": "sal"},
-            "the file: scoring: to_stage is 'sal'; a lead that enters the funnel can reach mql, sql, opportunity, won.",
-        ),
-        (
-            {"to_stage": "lead"},
-            "the file: scoring: to_stage is 'lead'; a lead that enters the funnel can reach mql, sql, opportunity, won.",
-        ),
-        (
-            {"to_stage": "lost"},
-            "the file: scoring: to_stage is 'lost'; a lead that enters the funnel can reach mql, sql, opportunity, won.",
-        ),
+        ({"to_stage": "sal"}, f"the file: scoring: to_stage is 'sal'; {REACHABLE}."),
+        ({"to_stage": "lead"}, f"the file: scoring: to_stage is 'lead'; {REACHABLE}."),
+        ({"to_stage": "lost"}, f"the file: scoring: to_stage is 'lost'; {REACHABLE}."),
         ({"threshold": 1.5}, "scoring.threshold: Input should be less than or equal to 1; got 1.5."),
         ({"threshold": -0.1}, "scoring.threshold: Input should be greater than or equal to 0; got -0.1."),
         ({"threshold": float("nan")}, "scoring.threshold: Input should be less than or equal to 1; got nan."),
