@@ -22,7 +22,8 @@ class Scoring(Entry):
     ``moment_days``: a lead is judged so many whole days after its creation (0: at its creation, to the second; n: at
     the end of that day), by what is dated before that moment and nothing else.
 
-    ``weekly_capacity`` is how many leads sales can work in a week, ``cost_of_working`` the money that working one
+    ``weekly_capacity`` is how many leads sales can work in a week; a flat export has no weeks, and says by
+    ``capacity_share`` which part of all leads sales can work. ``cost_of_working`` is the money that working one
     costs, in the reporting currency. ``value_of_stage`` is what a lead that reaches the stage is worth; where it is
     empty, it is the share of those in the stage that are won, times the mean amount won, times ``margin`` (the part of
     an amount that stays). A flat export has no amounts: without ``value_of_stage`` nothing is said of money there.
@@ -41,7 +42,8 @@ class Scoring(Entry):
     within_days: int | None = Field(default=None, ge=1, le=1_000)
     outcome: Name | None = None
     moment_days: int = Field(default=0, ge=0, le=365)
-    weekly_capacity: int = Field(ge=1)
+    weekly_capacity: int | None = Field(default=None, ge=1)
+    capacity_share: float | None = Field(default=None, gt=0, lt=1)
     cost_of_working: float = Field(ge=0, allow_inf_nan=False)
     margin: float = Field(default=1.0, gt=0, le=1)
     value_of_stage: float | None = Field(default=None, gt=0, allow_inf_nan=False)
@@ -65,6 +67,11 @@ class Scoring(Entry):
         for name in ("within_days", "moment_days"):
             if self.outcome is not None and getattr(self, name):
                 raise ValueError(f"`{name}` counts days, and a label by `outcome` has none; leave it out")
+        ways = ("weekly_capacity", "capacity_share")
+        needed, other = ways if self.outcome is None else reversed(ways)
+        if getattr(self, needed) is None or getattr(self, other) is not None:
+            label = "to_stage" if self.outcome is None else "outcome"
+            raise ValueError(f"with `{label}` say `{needed}` and leave `{other}` out: how many leads sales can work")
         return self
 
     @model_validator(mode="after")

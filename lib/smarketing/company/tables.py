@@ -217,6 +217,11 @@ class Company:
     notes: tuple[str, ...] = field(default=())
     known: Mapping[str, Mapping[str, Known]] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        """Return the company in one line, as a notebook's cell prints it."""
+        known = f", as of {self.as_of}" if self.as_of else ""
+        return f"<Company {self.name}{known}: {', '.join(self.tables) or 'no tables'}>"
+
     def has(self, table: str) -> bool:
         """Whether the table is mapped."""
         return table in self.tables

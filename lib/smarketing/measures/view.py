@@ -65,6 +65,12 @@ class View:
     asked: date
     redact: bool = False
 
+    def __repr__(self) -> str:
+        """Return the view in one line, as a notebook's cell prints it; names as a report may print them."""
+        parts = [f"{name} {self.shown(value, name)}" for name, value in self.scope.parts.items()]
+        scope, tables = ", ".join(parts) or self.scope.label, ", ".join(self.company.tables)
+        return f"<View of {self.company.name}, {scope}, as of {self.as_of}: {tables}>"
+
     @cached_property
     def calendar(self) -> Calendar:
         """The report's weeks, months and windows."""
@@ -209,23 +215,32 @@ def view(
     known = company.known_at(last_complete)
     check_scope(known, scope)
     found = View(known, definitions, scope, last_complete, as_of, redact)
+    # When exits began to be recorded is a fact of the company: one region has too few to notice it, or looks as if.
     unsaid = tuple(_unsaid(found))
     return replace(found, company=replace(known, observed_from=unsaid)) if unsaid else found
 
 
-def _unsaid(whole: View) -> Iterator[ObservedFrom]:
-    """Notice exits that are missing before some day where the input file does not say so."""
-    if whole.company.observed_from or not whole.company.has_days:
+def _unsaid(view: View) -> Iterator[ObservedFrom]:
+    """Notice exits that are missing before some day, in the whole company, where the input file does not say so."""
+    if view.company.observed_from or not view.company.has_days:
         return
-    funnel = whole.definitions.stages.funnel
-    first_deal = whole.definitions.stages.first_deal_stage
+    funnel = view.definitions.stages.funnel
+    first_deal = view.definitions.stages.first_deal_stage
     for stage in dict.fromkeys(s for s in (funnel[0], first_deal) if s is not None):
-        if stage.stage != funnel[-1].stage and not has_step(whole, stage.stage):
-            steps = whole.step(stage.stage, funnel[-1].stage)
+        if stage.stage != funnel[-1].stage and not has_step(view, stage.stage):
+            steps = durations(_unscoped(view, stage), stage.stage, funnel[-1].stage)
             missing = missing_exits(steps)
             if missing is not None:
                 yield missing.as_observed_from(steps.kinds)
                 return
+
+
+def _unscoped(view: View, stage: Stage) -> Journeys:
+    """Return the journeys of a stage's subjects whatever the scope; amounts, in whatever currency, play no part."""
+    if not view.scope.parts:
+        return view.journeys(stage.stage)
+    build = lead_journeys if stage.subject == "lead" else deal_journeys
+    return _kept(build(view.company, view.definitions, Scope(), view.as_of))
 
 
 def last_day(company: Company) -> date:

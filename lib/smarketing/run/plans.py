@@ -155,7 +155,10 @@ class PipelineReview(Plan):
         """Read every file that the plan names; the data are opened by the notebook itself."""
         super().check()
         if self.targets is not None:
-            read_targets(self.path(self.targets))
+            planned = read_targets(self.path(self.targets))
+            for kpi in self.agreed().kpis.figures:
+                if kpi.kind != "reached":
+                    planned.check_totals(kpi.name)
         if not self.path(self.inputs).is_file():
             there = sorted(str(path.relative_to(project())) for path in project().glob("params/inputs/*.yml"))
             raise CompanyError(f"Input file {self.inputs} does not exist. {nearest(self.inputs, there)}")

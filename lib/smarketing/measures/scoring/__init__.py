@@ -8,5 +8,6 @@
 | `engagement` | contacts dated before the moment as features: what they did, newest first |
 | `features` | the two together: `draw` a modelling sample, or a `feature_table` in the engine |
 | `labels` | who reached the stage within the horizon, as known on a day, with weights for who is too young |
+| `leakage` | before anything is fitted: which features know the outcome already |
 | `split` | earlier leads to learn from, later and matured ones to be tested on |
 """
