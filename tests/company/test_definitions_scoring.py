@@ -50,6 +50,8 @@ ONE = (
     "say exactly one of `to_stage` (a stage of the funnel, with `within_days`) and `outcome` (a yes-or-no attribute "
     "of leads in a flat export)"
 )
+CAPACITY = "with `to_stage` say `weekly_capacity` and leave `capacity_share` out: how many leads sales can work"
+SHARE = "with `outcome` say `capacity_share` and leave `weekly_capacity` out: how many leads sales can work"
 REACHABLE = "a lead that enters the funnel can reach mql, sql, opportunity, won"
 
 
@@ -90,8 +92,11 @@ REACHABLE = "a lead that enters the funnel can reach mql, sql, opportunity, won"
             {"bands": {"A": 0.2, "B": 0.0}},
             "scoring: bands: B starts at 0, so nothing is left for the band below it; raise it.",
         ),
-        ({"capacity": 3}, "scoring.capacity: there is no such name. Did you mean 'weekly_capacity'?"),
-        ({"weekly_capacity": None}, "scoring.weekly_capacity: is missing and has no default."),
+        ({"capacitie": 3}, "scoring.capacitie: there is no such name. Did you mean 'capacity_share'?"),
+        ({"cost_of_working": None}, "scoring.cost_of_working: is missing and has no default."),
+        ({"weekly_capacity": None}, f"scoring: {CAPACITY}."),
+        ({"capacity_share": 0.2}, f"scoring: {CAPACITY}."),
+        ({"to_stage": None, "within_days": None, "outcome": "bought"}, f"scoring: {SHARE}."),
         (
             {"state": "agreed", "sales_owner": "VP Sales"},
             "scoring: an agreed entry needs sales_owner, marketing_owner and agreed_on.",

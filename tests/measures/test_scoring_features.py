@@ -72,7 +72,7 @@ def by_hand(tables: Mapping[str, pd.DataFrame], lead: str, days: int) -> dict[st
     recent = own[(own["at"] < moment) & (own["at"] >= moment - timedelta(days=90))]
     for value, name in (("Paid search", "paid_search"), ("E-mail", "e_mail"), ("Event", "event")):
         found[f"touches.channel.{name}"] = float((recent["channel"] == value).sum())
-    for value, name in (("/", "_"), ("/pricing", "pricing"), ("/docs/Start", "docs_start")):
+    for value, name in (("/", "root"), ("/pricing", "pricing"), ("/docs/Start", "docs_start")):
         found[f"touches.page.{name}"] = float((recent["landing_page"] == value).sum())
     whose = touches["account_id"].fillna(touches["lead_id"].map(account))
     theirs = (whose == mine) & (touches["lead_id"] != lead)
@@ -160,7 +160,6 @@ def planted(tables: dict[str, pd.DataFrame], days: int, *apart: timedelta) -> di
             "at": moment_of(created.to_pydatetime(), days) + far,
             "owner_id": "o1",
             "kind": "call",
-            "n": n,
         }
         for far in apart
         for lead, created in zip(tables["leads"]["lead_id"], tables["leads"]["created_at"], strict=True)
