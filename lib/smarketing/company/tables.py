@@ -17,6 +17,7 @@ import ibis
 import ibis.expr.types as ir
 
 Kind = Literal["string", "int64", "float64", "boolean", "timestamp"]
+Known = Literal["before", "after"]
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,21 @@ SCHEMAS: Mapping[str, Schema] = {
         string="metric period scope",
         float64="value",
     ),
+    "scores": _schema(
+        "a score given",
+        "",
+        "subject_id system at",
+        string="subject_id system band",
+        float64="score",
+        timestamp="at",
+    ),
+    "assignments": _schema(
+        "an assignment to an arm of an experiment",
+        "",
+        "experiment unit_kind unit_id arm",
+        string="experiment unit_kind unit_id arm stratum",
+        timestamp="assigned_at",
+    ),
 }
 
 OUTCOMES = ("open", "won", "lost")
@@ -146,6 +162,14 @@ class NotRecorded(MissingTable):
     def __init__(self, stage: str) -> None:
         LookupError.__init__(self, f"no entry into {stage} is on record")
         self.table = stage
+
+
+class NoDays(MissingTable):
+    """Leads of a flat export carry no day; what follows them over time is not applicable."""
+
+    def __init__(self) -> None:
+        LookupError.__init__(self, "no day is recorded for leads, so they cannot be followed over time")
+        self.table = "leads"
 
 
 @dataclass(frozen=True)
@@ -177,8 +201,9 @@ class ObservedFrom:
 class Company:
     """A company's canonical tables as ibis expressions on one engine, and what is known of where they come from.
 
-    ``recorded`` holds, per mapped table, the columns that the company really fills. ``as_of`` is None until
-    `known_at` has cut the tables at a day.
+    ``recorded`` holds, per mapped table, the columns that the company really fills. ``known`` holds, per table, the
+    columns that the input file declares as filled in before or after sales first speaks to a lead. ``as_of`` is None
+    until `known_at` has cut the tables at a day.
     """
 
     name: str
@@ -190,6 +215,12 @@ class Company:
     observed_from: tuple[ObservedFrom, ...] = ()
     as_of: date | None = None
     notes: tuple[str, ...] = field(default=())
+    known: Mapping[str, Mapping[str, Known]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Return the company in one line, as a notebook's cell prints it."""
+        known = f", as of {self.as_of}" if self.as_of else ""
+        return f"<Company {self.name}{known}: {', '.join(self.tables) or 'no tables'}>"
 
     def has(self, table: str) -> bool:
         """Whether the table is mapped."""
@@ -205,11 +236,16 @@ class Company:
         """Whether the company fills this column (False too where the table is not mapped)."""
         return column in self.recorded.get(table, frozenset())
 
+    @property
+    def has_days(self) -> bool:
+        """Whether leads or deals carry a day; a flat export marked ``undated`` has none."""
+        return self.has("opportunities") or self.records("leads", "created_at")
+
     def known_at(self, as_of: date) -> Company:
         """Return the company as it was known at the end of ``as_of``: later rows are gone, later closings still open.
 
         Values that a CRM overwrites in place (an amount, an owner) stay as they are today; only history tables can
-        say what they were.
+        say what they were. Leads of a flat export, which have no day, all stay, and so do assignments without one.
         """
         end = ibis.literal(datetime.combine(as_of + timedelta(days=1), time.min))
         cut = dict(self.tables)
@@ -221,9 +257,13 @@ class Company:
             ("touches", "at"),
             ("activities", "at"),
             ("spend", "at"),
+            ("scores", "at"),
+            ("assignments", "assigned_at"),
         ):
             if name in cut:
-                cut[name] = cut[name].filter(cut[name][clock] < end)
+                at = cut[name][clock]
+                undated = name == "assignments" or (name == "leads" and not self.records("leads", "created_at"))
+                cut[name] = cut[name].filter((at < end) | at.isnull() if undated else at < end)
         if "opportunities" in cut:
             deals = cut["opportunities"]
             later = (deals.closed_at >= end).fill_null(False)

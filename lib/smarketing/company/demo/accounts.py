@@ -8,7 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from smarketing.company.demo.columns import DAY, arrow_table, ids, labels, timestamps
+from smarketing.company.demo.attributes import ACCOUNT_ATTRIBUTES, draw_attributes
+from smarketing.company.demo.columns import DAY, arrow_table, attribute_columns, ids, labels, timestamps
+from smarketing.company.demo.signals import Drawn
 from smarketing.company.demo.world import (
     ACCOUNT_SIGMA,
     BAND_LEADS,
@@ -54,7 +56,8 @@ class Accounts:
     """Accounts of one chunk, by position.
 
     ``effect`` is the normal effect shared by an account's leads and deals; ``weight`` is how many leads it draws, in
-    proportion; ``table`` lacks nothing but ``created_at``, which follows from the leads (`with_creation`).
+    proportion; ``shown`` are the attributes that may be signs of the effect; ``table`` lacks nothing but
+    ``created_at``, which follows from the leads (`with_creation`).
     """
 
     first: int
@@ -62,6 +65,7 @@ class Accounts:
     band: Ints
     effect: Floats
     weight: Floats
+    shown: tuple[Drawn, ...]
     table: pa.Table
 
     def __len__(self) -> int:
@@ -106,6 +110,7 @@ def make_accounts(seed: int, chunk: int, first: int, count: int) -> Accounts:
     target = rng.random(count) < np.array([0.05, 0.20, 0.35])[band]
     numbers = np.arange(first, first + count)
     name, domain = names_and_domains(numbers)
+    shown = draw_attributes(seed, chunk, "accounts", ACCOUNT_ATTRIBUTES, effect, industry)
     columns = {
         "account_id": ids("A", numbers),
         "name": name,
@@ -116,8 +121,9 @@ def make_accounts(seed: int, chunk: int, first: int, count: int) -> Accounts:
         "employees": pa.array(np.maximum(employees, 1.0).astype(np.int64)),
         "annual_revenue": pa.array(np.round(revenue, -3)),
         "target_account": pa.array(target),
+        **attribute_columns(shown),
     }
-    return Accounts(first, region, band, effect, weight, arrow_table("accounts", columns, count))
+    return Accounts(first, region, band, effect, weight, shown, arrow_table("accounts", columns, count))
 
 
 def with_creation(accounts: Accounts, seed: int, chunk: int, first_lead: Ints, until: int) -> pa.Table:

@@ -8,6 +8,8 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 
+from smarketing.company.demo.attributes import ATTRIBUTES
+from smarketing.company.demo.signals import Choice, Drawn
 from smarketing.company.demo.world import START, Bools, Ints
 from smarketing.company.tables import SCHEMAS
 
@@ -19,13 +21,12 @@ ARROW = {
     "boolean": pa.bool_(),
     "timestamp": pa.timestamp("us"),
 }
-ATTRIBUTES: Mapping[str, tuple[str, ...]] = {"leads": ("job_level", "title_function")}
 
 
 def arrow_schema(table: str) -> pa.Schema:
-    """Return the canonical columns of a table, then its attributes (strings)."""
-    canonical = [(name, ARROW[kind]) for name, kind in SCHEMAS[table].columns.items()]
-    return pa.schema(canonical + [(name, pa.string()) for name in ATTRIBUTES.get(table, ())])
+    """Return the canonical columns of a table, then its attributes."""
+    columns = {**SCHEMAS[table].columns, **ATTRIBUTES.get(table, {})}
+    return pa.schema([(name, ARROW[kind]) for name, kind in columns.items()])
 
 
 def arrow_table(table: str, columns: Mapping[str, pa.Array], rows: int) -> pa.Table:
@@ -58,6 +59,19 @@ def labels(names: Sequence[str | None], positions: Ints) -> pa.Array:
     """Return the name at each position; NULL where the position is negative."""
     positions = np.asarray(positions)
     return pa.array(names, pa.string()).take(pa.array(positions, mask=positions < 0))
+
+
+def attribute_columns(drawn: Sequence[Drawn]) -> dict[str, pa.Array]:
+    """Return the columns of drawn attributes by name; an empty cell is NULL."""
+    columns: dict[str, pa.Array] = {}
+    for each in drawn:
+        if isinstance(each.attribute, Choice):
+            levels = pa.array(each.attribute.levels, ARROW[each.attribute.kind])
+            column = levels.take(pa.array(each.values, mask=each.missing))
+        else:
+            column = pa.array(each.values, mask=each.missing).cast(ARROW[each.attribute.kind])
+        columns[each.attribute.name] = column
+    return columns
 
 
 def timestamps(seconds: Ints, *, null: Bools | None = None) -> pa.Array:

@@ -9,8 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from smarketing.company.demo.accounts import Accounts
+from smarketing.company.demo.attributes import LEAD_ATTRIBUTES, draw_attributes
 from smarketing.company.demo.catalogue import Campaigns, Owners, quarter_of
-from smarketing.company.demo.columns import DAY, arrow_table, ids, labels, timestamps
+from smarketing.company.demo.columns import DAY, arrow_table, attribute_columns, ids, labels, timestamps
+from smarketing.company.demo.signals import Drawn
 from smarketing.company.demo.world import (
     BLANK,
     NAMED_SOURCES,
@@ -35,7 +37,8 @@ class Leads:
     """Leads of one chunk in order of creation, by position.
 
     ``account`` is a position in the chunk's accounts, ``source`` one in `SOURCES`, ``owner`` one in the owners;
-    ``second`` is the time of creation in seconds since the world's first midnight.
+    ``second`` is the time of creation in seconds since the world's first midnight. ``shown`` are the attributes that
+    may be signs of the account's effect; ``table`` lacks what sales notes down later.
     """
 
     first: int
@@ -43,6 +46,7 @@ class Leads:
     source: Ints
     owner: Ints
     second: Ints
+    shown: tuple[Drawn, ...]
     table: pa.Table
 
     def __len__(self) -> int:
@@ -92,6 +96,9 @@ def make_leads(
     source = rng.choice(len(SOURCES), count, p=SOURCE_SHARES)
     owner = draw_people(rng, accounts.region[account], owners.sdr)
     campaign = draw_campaigns(rng, source, second // DAY, campaigns, as_of)
+    # No lead's attribute is empty more often in one industry than in another.
+    anywhere = np.zeros(count, dtype=np.int64)
+    shown = draw_attributes(seed, chunk, "leads", LEAD_ATTRIBUTES, accounts.effect[account], anywhere)
     columns = {
         "lead_id": ids("L", np.arange(first, first + count)),
         "account_id": ids("A", accounts.first + account),
@@ -101,5 +108,6 @@ def make_leads(
         "created_at": timestamps(second),
         "job_level": labels(JOB_LEVELS, rng.choice(len(JOB_LEVELS), count, p=JOB_LEVEL_SHARES)),
         "title_function": labels(FUNCTIONS, rng.choice(len(FUNCTIONS), count, p=FUNCTION_SHARES)),
+        **attribute_columns(shown),
     }
-    return Leads(first, account, source, owner, second, arrow_table("leads", columns, count))
+    return Leads(first, account, source, owner, second, shown, arrow_table("leads", columns, count))

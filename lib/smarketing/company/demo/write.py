@@ -18,16 +18,21 @@ import pyarrow.parquet as pq
 
 from smarketing.company.demo import dirt
 from smarketing.company.demo.accounts import Accounts, make_accounts, with_creation
+from smarketing.company.demo.activities import call_outcomes, make_activities
+from smarketing.company.demo.attributes import CALL_OUTCOME
 from smarketing.company.demo.catalogue import Campaigns, Owners, make_campaigns, make_owners, make_products
 from smarketing.company.demo.columns import arrow_schema, arrow_table, ids, labels, seconds_of, timestamps
 from smarketing.company.demo.deals import Deals, make_deals, make_history
 from smarketing.company.demo.journeys import REASONS, STAGES, LeadEvents, walk
 from smarketing.company.demo.leads import Leads, make_leads
+from smarketing.company.demo.rules_score import make_scores
+from smarketing.company.demo.touches import make_touches
 from smarketing.company.demo.truth import DemoTruth, describe_world
 from smarketing.company.demo.world import BLANK, LEADS_PER_ACCOUNT, SOURCES, START, UNKNOWN, Ints
 
 TABLES = (
     "accounts", "owners", "products", "campaigns", "leads", "stage_events", "opportunities", "opportunity_history",
+    "touches", "activities", "scores",
 )  # fmt: skip
 CHUNK_LEADS = 200_000
 SHORTEST_DAYS, FEWEST_LEADS = 90, 200
@@ -85,21 +90,35 @@ def first_seconds(accounts: Accounts, leads: Leads, deals: Deals) -> Ints:
     return np.where(first == never, -1, first)
 
 
+def chunk_sizes(leads: int) -> list[int]:
+    """Return how many leads each chunk has."""
+    return [min(CHUNK_LEADS, leads - before) for before in range(0, leads, CHUNK_LEADS)]
+
+
+def make_people(
+    seed: int, chunk: int, count: int, before: Mapping[str, int], owners: Owners, campaigns: Campaigns, as_of: date
+) -> tuple[Accounts, Leads]:
+    """Make a chunk's accounts and its ``count`` leads; ``before`` says how many rows of each table come before."""
+    accounts = make_accounts(seed, chunk, before["accounts"] + 1, max(2, round(count / LEADS_PER_ACCOUNT)))
+    return accounts, make_leads(seed, chunk, before["leads"] + 1, count, accounts, owners, campaigns, as_of)
+
+
 def make_chunk(
-    seed: int, chunk: int, leads_before: int, count: int, deals_before: int, accounts_before: int, owners: Owners,
-    campaigns: Campaigns, as_of: date,
-) -> Chunk:  # fmt: skip
-    """Simulate ``count`` leads, their accounts and their deals."""
+    seed: int, chunk: int, count: int, before: Mapping[str, int], owners: Owners, campaigns: Campaigns, as_of: date
+) -> Chunk:
+    """Simulate ``count`` leads, their accounts and their deals; ``before`` are the rows by table that come before."""
     end = seconds_of(as_of) + 86_400
-    accounts = make_accounts(seed, chunk, accounts_before + 1, max(2, round(count / LEADS_PER_ACCOUNT)))
-    leads = make_leads(seed, chunk, leads_before + 1, count, accounts, owners, campaigns, as_of)
+    accounts, leads = make_people(seed, chunk, count, before, owners, campaigns, as_of)
     events, handovers = walk(seed, chunk, leads, accounts, as_of)
-    deals = make_deals(seed, chunk, deals_before + 1, handovers, leads, accounts, owners, as_of)
+    deals = make_deals(seed, chunk, before["opportunities"] + 1, handovers, leads, accounts, owners, as_of)
 
     account_table = with_creation(accounts, seed, chunk, first_seconds(accounts, leads, deals), end)
     next_account = accounts.first + len(accounts)
     account_table, lead_table, moved = dirt.dirty_accounts(seed, chunk, account_table, accounts, leads, next_account)
     lead_table, lost = dirt.dirty_leads(seed, chunk, lead_table, leads.first, moved)
+    position = lead_table.schema.get_field_index(CALL_OUTCOME)
+    noted = call_outcomes(seed, chunk, leads, events, deals)
+    lead_table = lead_table.set_column(position, lead_table.schema.field(position), noted)
     deal_table, homeless, silent = dirt.dirty_deals(seed, chunk, deals, count)
     second, early = dirt.backdate(seed, chunk, events, leads)
     stray_table, stray = dirt.stray_events(seed, chunk, leads)
@@ -109,6 +128,9 @@ def make_chunk(
         "stage_events": stage_table(events, second, leads, deals, owners, stray_table),
         "opportunities": deal_table,
         "opportunity_history": make_history(seed, chunk, deals, as_of),
+        "touches": make_touches(seed, chunk, before["touches"] + 1, leads, accounts, campaigns, as_of),
+        "activities": make_activities(seed, chunk, leads, accounts, events, deals, owners, as_of),
+        "scores": make_scores(leads, accounts),
     }
     counts = {
         dirt.DUPLICATE_ACCOUNTS: len(moved),
@@ -214,19 +236,14 @@ def _write_tables(
         for name, table in small.items():
             writers[name].write_table(table)
             rows[name] = len(table)
-        chunks = -(-leads // CHUNK_LEADS)
-        for chunk in range(chunks):
-            before = chunk * CHUNK_LEADS
-            count = min(CHUNK_LEADS, leads - before)
-            made = make_chunk(
-                seed, chunk, before, count, rows["opportunities"], rows["accounts"], owners, campaigns, as_of
-            )
+        for chunk, count in enumerate(chunk_sizes(leads)):
+            made = make_chunk(seed, chunk, count, rows, owners, campaigns, as_of)
             for name, table in made.tables.items():
                 writers[name].write_table(table)
                 rows[name] += len(table)
             for kind, number in made.dirt.items():
                 dirty[kind] = dirty.get(kind, 0) + number
-            say(f"leads {before + count:,} of {leads:,}, stage events {rows['stage_events']:,}")
+            say(f"leads {rows['leads']:,} of {leads:,}, stage events {rows['stage_events']:,}")
     finally:
         for writer in writers.values():
             writer.close()

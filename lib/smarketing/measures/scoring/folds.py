@@ -1,0 +1,84 @@
+"""Folds that keep accounts together, and what a model has to be given to learn at all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from smarketing.measures.scoring.sample import Feature
+
+FOLDS = 5
+COPIES = 60
+MOST_SHUFFLES = 5
+FEWEST_CLUSTERS = 10
+"""Accounts with the outcome, and without it, below which nothing is fitted."""
+
+
+def grouped_folds(cluster: np.ndarray, outcome: np.ndarray, *, folds: int = FOLDS, seed: int = 0) -> np.ndarray:
+    """Return each row's fold, 0 to folds - 1: whole accounts, alike in outcomes and rows.
+
+    Accounts are dealt out in order of their outcomes and rows, ties in an order drawn from ``seed``.
+    """
+    _, codes = np.unique(cluster, return_inverse=True)
+    size = np.bincount(codes)
+    events = np.bincount(codes, weights=outcome)
+    chance = np.random.default_rng(seed).permutation(len(size))
+    order = np.lexsort((chance, -size, -events))
+    of_cluster = np.empty(len(size), dtype=np.int64)
+    # There and back: dealt in one direction only, the first fold would always get the larger accounts.
+    lap = np.arange(len(size)) // folds % 2
+    place = np.arange(len(size)) % folds
+    of_cluster[order] = np.where(lap == 0, place, folds - 1 - place)
+    return of_cluster[codes]
+
+
+def shuffles(known: np.ndarray, varying: int, *, seed: int) -> list[np.ndarray]:
+    """Return orders of rows that bring copies of the features out of step with the outcome, as many as needed.
+
+    Rows of known label are shuffled among themselves. With at least `COPIES` copies of the ``varying`` features over
+    all orders their largest effect is one that chance exceeds in about 1 of that many.
+    """
+    rng = np.random.default_rng(seed)
+    orders = []
+    for _ in range(min(MOST_SHUFFLES, -(-COPIES // max(varying, 1)))):
+        order = np.arange(len(known))
+        order[known] = rng.permutation(np.flatnonzero(known))
+        orders.append(order)
+    return orders
+
+
+def log_loss(log_odds: np.ndarray, outcome: np.ndarray) -> np.ndarray:
+    """Return each row's loss -log(probability of what happened)."""
+    return np.logaddexp(0.0, np.where(outcome > 0, -log_odds, log_odds))
+
+
+def check_training(
+    features: pd.DataFrame, roles: tuple[Feature, ...], outcome: np.ndarray, weight: np.ndarray, cluster: np.ndarray
+) -> None:
+    """Refuse to learn from what cannot teach.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, an outcome is neither 0 nor 1, a weight is negative or not finite, or fewer than
+        `FEWEST_CLUSTERS` accounts of known label have the outcome, or lack it.
+    """
+    lengths = {len(features), len(outcome), len(weight), len(cluster)}
+    if len(lengths) > 1:
+        raise ValueError(
+            f"features, outcome, weight and cluster have {len(features)}, {len(outcome)}, {len(weight)} and "
+            f"{len(cluster)} rows. Give one of each a lead."
+        )
+    if not roles:
+        raise ValueError("there is no feature to learn from. Give at least one.")
+    if not np.isin(outcome, (0, 1)).all():
+        raise ValueError(f"outcomes are {sorted(set(np.unique(outcome).tolist()))[:5]}; they have to be 0 or 1.")
+    if not (np.isfinite(weight) & (weight >= 0)).all():
+        raise ValueError("a weight is negative or not a finite number. Use 0 for leads whose label is not known.")
+    with_it = len(np.unique(cluster[(outcome == 1) & (weight > 0)]))
+    without = len(np.unique(cluster[(outcome == 0) & (weight > 0)]))
+    if min(with_it, without) < FEWEST_CLUSTERS:
+        raise ValueError(
+            f"{with_it} accounts have the outcome and {without} lack it; a model needs {FEWEST_CLUSTERS} of each. "
+            "Wait for more leads to mature, or pool segments."
+        )
