@@ -203,7 +203,7 @@ def test_a_column_that_one_file_of_a_glob_lacks_is_named(project: Project) -> No
         ),
         (
             "tables: {leads: {file: a.csv, columns: {lead_id: {constant: x, column: y}}}}",
-            "say exactly one of `column`, `constant` and `cases`",
+            "say exactly one of `column`, `constant`, `cases` and `row`",
         ),
         (
             "tables: {leads: {file: a.csv, columns: {created_at: {column: y, format: nonsense}}}}",

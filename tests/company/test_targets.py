@@ -9,10 +9,12 @@ from pathlib import Path
 import ibis
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from small_companies import company_of
 from smarketing.company.tables import CompanyError, MissingTable
-from smarketing.company.targets import Target, Targets, read_targets, targets_of
+from smarketing.company.targets import Target, Targets, _targets, read_targets, targets_of
 
 PARAMS = Path(__file__).parents[2] / "params"
 
@@ -44,9 +46,59 @@ def test_where_periods_overlap_the_shorter_counts(tmp_path: Path) -> None:
       - {metric: leads, period: 2026-Q4, value: 1840}
       - {metric: leads, period: 2026-11, value: 900}"""
     plan = read_targets(written(tmp_path, text))
-    # 10 a day in September, 20 in October, 30 in November.
-    assert plan.total("leads", date(2026, 9, 30), date(2026, 10, 1), {}) == pytest.approx(10 + 20)
-    assert plan.total("leads", date(2026, 10, 31), date(2026, 11, 2), {}) == pytest.approx(20 + 30 + 30)
+    # What is left of the year and of the quarter is spread over their other days.
+    year, quarter, month = (3650 - 1840) / (365 - 92), (1840 - 900) / (92 - 30), 900 / 30
+    assert plan.total("leads", date(2026, 9, 30), date(2026, 10, 1), {}) == pytest.approx(year + quarter)
+    assert plan.total("leads", date(2026, 10, 31), date(2026, 11, 2), {}) == pytest.approx(quarter + 2 * month)
+    assert plan.total("leads", date(2026, 10, 1), date(2026, 12, 31), {}) == pytest.approx(1840)
+    assert plan.total("leads", date(2026, 1, 1), date(2026, 12, 31), {}) == pytest.approx(3650)
+    # A rate holds on its days whatever is said inside.
+    assert plan.level("leads", date(2026, 9, 30), date(2026, 10, 1), {}) == pytest.approx((3650 + 1840) / 2)
+
+
+# December never has a target of its own, so that the year is always needed.
+MONTHS = [f"2026-{month:02d}" for month in range(1, 12)]
+
+
+@given(st.sets(st.sampled_from([*MONTHS, "2026-Q1", "2026-Q2", "2026-Q3"])))
+def test_what_lies_inside_a_year_never_changes_the_year(periods: set[str]) -> None:
+    rows = [{"metric": "m", "period": "2026", "value": 1e6, "scope": {}}]
+    # Nested plans that fit: a month is at most a third of its quarter.
+    rows += [
+        {"metric": "m", "period": p, "value": 3e4 if "Q" in p else 1e4 + i, "scope": {}}
+        for i, p in enumerate(sorted(periods))
+    ]
+    plan = _targets(rows, "here")
+    whole = plan.total("m", date(2026, 1, 1), date(2026, 12, 31), {})
+    assert whole == pytest.approx(1e6)
+    for target in plan.rows:
+        months = [t for t in plan.rows if t.days < 32 and t != target and target.holds(t)]
+        # Three months say what their quarter is.
+        expected = sum(t.value for t in months) if len(months) == 3 and target.days < 93 else target.value
+        assert plan.total("m", target.start, target.end, {}) == pytest.approx(expected)
+
+
+def test_periods_that_add_up_to_more_than_the_one_they_lie_in_are_refused(tmp_path: Path) -> None:
+    text = """targets:
+      - {metric: leads, period: 2026, value: 1000}
+      - {metric: leads, period: 2026-Q3, value: 700}
+      - {metric: leads, period: 2026-Q4, value: 800}
+      - {metric: rate, period: 2026, value: 0.2}
+      - {metric: rate, period: 2026-Q4, value: 0.3}"""
+    plan = read_targets(written(tmp_path, text))
+    message = (
+        "Targets of leads: 1,000 are planned for 2026-01-01 to 2026-12-31, and 1,500 for the periods inside it "
+        "(2026-07-01 to 2026-09-30, 2026-10-01 to 2026-12-31), so less than nothing is left for its other days. "
+        "Raise the longer period's target, lower theirs, or leave the longer one out."
+    )
+    for ask in (
+        lambda: plan.total("leads", date(2026, 3, 1), date(2026, 3, 7), {}),
+        lambda: plan.check_totals("leads"),
+    ):
+        with pytest.raises(CompanyError, match=f"^{re.escape(message)}$"):
+            ask()
+    assert plan.total("leads", date(2026, 7, 1), date(2026, 9, 30), {}) == pytest.approx(700)
+    assert plan.level("rate", date(2026, 9, 30), date(2026, 10, 1), {}) == pytest.approx(0.25)
 
 
 def test_a_rate_holds_on_each_of_its_days(tmp_path: Path) -> None:

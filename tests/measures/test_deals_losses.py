@@ -167,20 +167,46 @@ def test_small_groups_are_pooled_and_small_cells_withheld() -> None:
     cells = measured.by_product
     assert (cells["losses"].dropna() >= 5).all()
     assert cells["losses"].isna().any()
-    whole = cells.groupby("product").filter(lambda rows: rows["losses"].notna().all())
+    whole = cells.groupby("product").filter(lambda rows: rows["of"].notna().all())
     assert whole.groupby("product")["of"].first().to_dict() == {
         name: size for name, size in now["product"].value_counts().items() if name in set(whole["product"])
     }
-    # A total beside a single hidden cell would give it away.
-    assert cells.loc[~cells["product"].isin(whole["product"]), "of"].isna().all()
+    # The total of a reason, which a figure shows, must not give away the only dash in its column.
+    wide = cells.pivot(index="product", columns="group", values="losses")
+    assert (wide.isna().sum()[wide.isna().any()] > 1).all()
+    assert cells.groupby("product").filter(lambda rows: rows["losses"].isna().any())["of"].isna().all()
 
 
-def test_competitors_not_named_are_a_group_and_missing_columns_are_said() -> None:
-    measured = losses(seen(deals()), "competitor")
-    assert set(measured.rows["group"]) == {"Kestrel", "No competitor named"}
+def test_shares_are_of_losses_that_name_a_competitor_and_the_others_stand_apart() -> None:
+    frame = deals()
+    frame.loc[frame["competitor"].notna() & (frame.index % 3 == 0), "competitor"] = "Bluefen"
+    measured = losses(seen(frame), "competitor")
+    now, before = periods(frame)
+    assert (measured.lost, measured.lost_before) == (len(now), len(before))
+    assert (measured.n, measured.n_before) == (now["competitor"].count(), before["competitor"].count())
+    assert measured.unnamed == pytest.approx(now["competitor"].isna().mean())
+    assert measured.unnamed_before == pytest.approx(before["competitor"].isna().mean())
+    rows = measured.rows.set_index("group")
+    assert rows["share"].to_dict() == pytest.approx(now["competitor"].value_counts(normalize=True).to_dict())
+    assert rows["share_before"].to_dict() == pytest.approx(before["competitor"].value_counts(normalize=True).to_dict())
+    assert rows["share"].sum() == pytest.approx(1)
+    # Whether sales asked about competitors less often moves nothing.
+    early = frame["closed_at"] <= pd.Timestamp(AS_OF) - timedelta(days=182)
+    kept = frame["competitor"].where(early | (frame.index % 2 == 0))
+    fewer = losses(seen(frame.assign(competitor=kept)), "competitor")
+    assert fewer.unnamed > 0.75 > measured.unnamed
+    assert fewer.moved is None
+
+
+def test_what_no_loss_names_and_missing_columns_are_said() -> None:
     nothing = losses(seen(deals().drop(columns="competitor")), "competitor")
     assert (nothing.reason, len(nothing.rows), len(nothing.by_product)) == ("no competitor is recorded", 0, 0)
-    assert losses(seen(deals(40)), "loss_reason").reason.startswith("only ")
+    assert math.isnan(nothing.unnamed) and math.isnan(nothing.unnamed_before)
+    few = losses(seen(deals(40)), "loss_reason")
+    assert few.reason == f"of losses that name a loss reason, only {few.n} of the 30 needed"
+    blank = losses(seen(deals().assign(competitor=pd.Series([None] * 900, dtype=object))), "competitor")
+    assert blank.reason == "of losses that name a competitor, only 0 of the 30 needed"
+    assert (blank.unnamed, blank.lost) == (1.0, len(periods(deals())[0]))
 
 
 def test_nothing_moved_where_nothing_changed() -> None:

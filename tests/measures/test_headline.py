@@ -249,6 +249,7 @@ def test_ahead_and_behind_need_the_whole_interval_beyond_the_target(
     half = stats.t.ppf(0.975, 0.605 * 23) * math.sqrt(6) * 10 / (2 / math.sqrt(math.pi))
     assert flow.lower == pytest.approx(600 - half, abs=1.0)
     assert flow.upper == pytest.approx(600 + half, abs=1.0)
+    assert (flow.change is not None, flow.change_lower, flow.change_upper) == (True, None, None)
     assert (flow.value, flow.target, flow.status) == (600, target, status)
 
 

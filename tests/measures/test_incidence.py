@@ -39,7 +39,7 @@ def steps_of(backend: ibis.BaseBackend, rows: pd.DataFrame, *, late: bool = Fals
     columns = {name: pa.array(named[name]) for name in named.columns if name != "exit"}
     columns["exit"] = pa.array([way or None for way in rows["exit"]], type=pa.string())
     table = backend.create_table("steps", pa.table(columns), overwrite=True)
-    return Durations(table, "won", ("won", "lost"), AS_OF, LATE if late else None)
+    return Durations(table, "won", ("won", "lost"), AS_OF, (LATE,) if late else ())
 
 
 def simulated(n: int, *, seed: int = 1, late: bool = False) -> pd.DataFrame:

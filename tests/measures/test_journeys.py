@@ -20,6 +20,7 @@ from smarketing.measures.journeys import (
     durations,
     lead_journeys,
 )
+from smarketing.measures.periods import Period
 from smarketing.measures.scope import Scope
 
 AS_OF = date(2026, 3, 31)
@@ -145,6 +146,57 @@ def test_recycled_leads(
     rows = by_subject(leads_in(company, recycled_leads=rule))
     assert {name: (reached(row), row["exit"]) for name, row in rows.items()} == expected
     assert {row["cluster"] for row in rows.values()} == {"acme"}
+
+
+def test_a_deal_without_a_logged_spell_belongs_to_the_latest_pass_that_had_begun(engine: ibis.BaseBackend) -> None:
+    of_leads = [
+        ("A", "mql", "2026-01-05", 1),
+        ("A", "recycled", "2026-01-12", 1),
+        ("A", "sql", "2026-02-05", 2),
+        ("A", "mql", "2026-02-01 15:00", 2),
+        ("A", "recycled", "2026-02-20", 2),
+        ("A", "mql", "2026-03-10", 3),
+        ("B", "mql", "2026-01-05", 1),
+        ("C", "recycled", "2026-01-05", 1),
+    ]
+    of_deals = [
+        ("in the second", "proposal", "2026-02-03", None),
+        ("logged", "proposal", "2026-03-20", 3),
+        ("C's second", "proposal", "2026-02-10", 2),
+        ("C's next", "proposal", "2026-03-10", None),
+    ]
+    deals = [
+        # Created on the day of the second pass, which its date-only field cannot tell from the hour before.
+        deal("in the second", "2026-02-01", "2026-02-15", "lost", lead_id="A"),
+        deal("logged", "2026-02-02", lead_id="A"),
+        deal("before any", "2025-12-20", lead_id="B"),
+        deal("C's second", "2026-02-01", lead_id="C"),
+        # Only a deal's own log says that C passed a second time.
+        deal("C's next", "2026-03-01", "2026-03-15", "won", lead_id="C"),
+    ]
+    company = company_of(
+        engine,
+        {
+            "leads": leads_of(("A", "2026-01-01"), ("B", "2026-01-01"), ("C", "2026-01-01")),
+            "stage_events": pd.concat(
+                [events_of(*of_leads), events_of(*of_deals, kind="opportunity")], ignore_index=True
+            ),
+            "opportunities": deals_of(*deals),
+        },
+    )
+    funnel = ("lead", "mql", "sql", "opportunity", "proposal", "won")
+    rows = by_subject(leads_in(company, funnel=funnel, recycled_leads="each_spell"))
+    assert {name: (reached(row), row["exit"]) for name, row in rows.items()} == {
+        "A#1": ({"lead": "01-01", "mql": "01-05"}, "recycled"),
+        "A#2": (dict.fromkeys(("lead", "mql", "sql", "opportunity"), "02-01") | {"proposal": "02-03"}, "lost"),
+        "A#3": (dict.fromkeys(("lead", "mql", "sql", "opportunity"), "02-02") | {"proposal": "03-20"}, None),
+        "B#1": ({"lead": "01-01", "mql": "12-20", "sql": "12-20", "opportunity": "12-20"}, None),
+        "C#1": ({"lead": "01-01"}, "recycled"),
+        "C#2": (
+            dict.fromkeys(("lead", "mql", "sql", "opportunity"), "02-01") | {"proposal": "02-10", "won": "03-15"},
+            None,
+        ),
+    }
 
 
 def test_a_lead_without_events_is_open_in_the_first_stage(engine: ibis.BaseBackend) -> None:
@@ -336,10 +388,55 @@ def test_exits_that_are_on_record_only_from_a_day_on(
     company = company_of(engine, {"opportunities": deals}, observed_from=observed_from)
     steps = durations(deals_in(company), "opportunity", "won")
     assert observed(steps) == expected
-    assert steps.observed_from == observed_from[0]
+    assert steps.observed_from == observed_from
     early = steps.starting(date(2026, 3, 1), date(2026, 3, 15))
     assert observed(early) == {"on the day": (0, 30, "won")}
     assert early.kinds == ("won", "lost", "rejected", "recycled")
+
+
+@pytest.mark.parametrize(
+    ("whole", "late", "expected", "in_force"),
+    [
+        # Won deals look open before February; deals lost before March are gone from the file.
+        (2, 3, {"between": (20, 50, "won"), "at once": (9, 9, "lost"), "late": (0, 15, None)}, 2),
+        (3, 2, {"late": (0, 15, None)}, 1),
+        (
+            2,
+            2,
+            {"between": (0, 50, "won"), "gone": (0, 8, "lost"), "at once": (0, 9, "lost"), "late": (0, 15, None)},
+            1,
+        ),
+    ],
+)
+def test_two_truncations_of_one_table_are_both_honoured(
+    engine: ibis.BaseBackend,
+    whole: int,
+    late: int,
+    expected: dict[str, tuple[int, int, str | None]],
+    in_force: int,
+) -> None:
+    deals = deals_of(
+        deal("early", "2026-01-10", "2026-03-20", "won"),
+        deal("between", "2026-02-09", "2026-03-31", "won"),
+        deal("gone", "2026-02-20", "2026-02-28", "lost"),
+        deal("at once", "2026-02-20", "2026-03-01", "lost"),
+        deal("late", "2026-03-16"),
+    )
+    declared = (
+        ObservedFrom(("lost",), date(2026, late, 1), "delayed_entry"),
+        ObservedFrom(("won",), date(2026, whole, 1), "whole_cohorts"),
+        # Earlier ones of the same kind say less, and those of stages that no exit is are no matter here.
+        ObservedFrom(("lost",), date(2026, 1, 5), "delayed_entry"),
+        ObservedFrom(("mql",), date(2026, 3, 30), "whole_cohorts"),
+    )
+    company = company_of(engine, {"opportunities": deals}, observed_from=declared)
+    steps = durations(deals_in(company), "opportunity", "won")
+    assert observed(steps) == expected
+    assert len(steps.observed_from) == in_force
+    assert steps.enters_late == (late > whole)
+    assert steps.complete_from == date(2026, max(whole, late), 1)
+    covered = steps.covered(Period(date(2026, 1, 1), date(2026, 3, 31), "a quarter"))
+    assert (covered.start, covered.label) == (date(2026, whole, 1), f"1 {date(2026, whole, 1):%b} 2026 to 31 Mar 2026")
 
 
 def test_exits_of_other_stages_do_not_truncate_a_step(engine: ibis.BaseBackend) -> None:

@@ -12,6 +12,7 @@ from small_companies import company_of, deal, deals_of, definitions_of, events_o
 from smarketing.company.tables import Company
 from smarketing.measures.readiness import checks, worst
 from smarketing.measures.results import Check
+from smarketing.measures.scope import Scope
 from smarketing.measures.view import view
 
 AS_OF = date(2026, 3, 31)
@@ -66,6 +67,40 @@ def test_dirty_rows_are_counted_and_come_with_a_remedy(engine: ibis.BaseBackend)
     assert all(check.remedy for check in found.values() if check.outcome == "warning")
     assert not any(check.error for code, check in found.items() if code != "DR01")
     assert worst(list(found.values())) == "warning"
+
+
+def test_a_scoped_report_is_told_of_its_scope(engine: ibis.BaseBackend) -> None:
+    company = dirty(engine)
+    web = {c.code: c.detail for c in checks(view(company, definitions_of(), AS_OF, Scope(source="Web")))}
+    # Leads A (of account x) and C (of none), neither blank of source nor wrongly dated; no deal names its lead.
+    assert web["DR04"] == (
+        "0 name an account that is not on file, 1 name none; each of the latter counts as an account of its own (50.0%)"
+    )
+    assert (web["DR05"], web["DR06"]) == ("all 2", "all 2")
+    assert web["DR07"] == (
+        "1 of 3 events name a lead that is not on file (in the whole company, not in the scope alone) (33.3%)"
+    )
+    assert web["DR08"] == "there are no rows to ask"
+    of_x = checks(view(company, definitions_of(), AS_OF, Scope(segment="account_id == 'x'")))
+    said = {check.code: check.detail for check in of_x}
+    assert (said["DR05"], said["DR08"]) == ("all 1", "all 4")
+    assert said["DR11"] == "2 of 2 lost deals give no reason (100.0%)"
+
+
+def test_what_cannot_be_asked_of_a_scope_says_so() -> None:
+    leads = leads_of(("A", "2026-03-30", "x"), ("B", "2026-03-30", "x")).assign(score=[1, 9])
+    frames = {
+        "leads": leads,
+        "stage_events": events_of(("A", "mql", "2026-03-31")),
+        "opportunities": deals_of(deal("1", "2026-03-01"), deal("2", "2026-03-01", account_id="x")),
+    }
+    only_leads = definitions_of(deals_from="nowhere")
+    scoped = view(company_of(ibis.duckdb.connect(), frames), only_leads, AS_OF, Scope(segment="score > 5"))
+    found = {check.code: check.detail for check in checks(scoped)}
+    assert found["DR08"] == (
+        "1 of 2 deals have no account; each counts as an account of its own "
+        "(in the whole company, not in the scope alone) (50.0%)"
+    )
 
 
 def test_clean_rows_pass(engine: ibis.BaseBackend) -> None:

@@ -83,6 +83,19 @@ def test_every_row_stays_once_whatever_is_attached(engine: ibis.BaseBackend) -> 
     assert "owner" in columns(rows)
 
 
+def test_a_company_and_a_view_are_one_line_in_a_notebook() -> None:
+    found = company(ibis.duckdb.connect())
+    tables = "leads, accounts, owners, stage_events, opportunities"
+    assert repr(found) == f"<Company Test company: {tables}>"
+    assert repr(found.known_at(AS_OF)) == f"<Company Test company, as of 2026-03-31: {tables}>"
+    assert repr(seen(found)) == f"<View of Test company, the whole company, as of 2026-03-31: {tables}>"
+    scoped = repr(seen(found, region="LATAM", owner="o2"))
+    assert re.fullmatch(
+        rf"<View of Test company, region LATAM, owner Owner [0-9a-f]{{8}}, as of 2026-03-31: {tables}>", scoped
+    )
+    assert repr(company_of(ibis.duckdb.connect(), {})) == "<Company Test company: no tables>"
+
+
 def test_a_scope_in_words() -> None:
     assert Scope().label == "the whole company"
     assert Scope(region="EMEA", segment="employees > 9").label == "region EMEA, segment employees > 9"
@@ -169,7 +182,10 @@ def test_what_a_company_lacks_makes_a_measure_not_applicable() -> None:
 
 def test_the_last_day_on_record(engine: ibis.BaseBackend) -> None:
     assert last_day(company(engine)) == date(2026, 2, 1)
-    with refused("No lead, deal or stage event has a date, so there is no day to report as of."):
+    with refused(
+        "No lead, deal or stage event has a date, so there is no day to report as of. "
+        "Name `as_of`, the day on which the data were exported."
+    ):
         last_day(company_of(ibis.duckdb.connect(), {"owners": pd.DataFrame({"owner_id": ["a"]})}))
 
 
@@ -270,6 +286,40 @@ def test_truncation_is_noticed_where_it_is_and_not_where_it_is_not_in_200_compan
 def test_truncation_is_noticed_where_it_is_and_not_where_it_is_not() -> None:
     assert sum(noticed(seed, since=None) for seed in range(10)) <= 1
     assert sum(noticed(seed, since=150) for seed in range(10)) >= 9
+
+
+def test_truncation_is_noticed_in_the_whole_company_and_holds_in_every_scope() -> None:
+    as_of = date(2026, 2, 24)
+
+    def mixed(since: int | None, odd: int | None) -> Company:
+        """An export with 30 leads of source Odd whose wins are on record from a day of their own."""
+        whole, small = simulated_export(1, since=since), simulated_export(2, since=odd)
+        frames = {}
+        for name in ("leads", "stage_events"):
+            key = "lead_id" if name == "leads" else "subject_id"
+            mine = small.table(name).execute()
+            mine = mine[mine[key].str.removeprefix("L").astype(int) % 40 == 0].assign(**{key: "odd " + mine[key]})
+            frames[name] = pd.concat([whole.table(name).execute(), mine], ignore_index=True)
+        leads = frames["leads"]
+        odd_ones = leads["lead_id"].str.startswith("odd")
+        return company_of(
+            ibis.duckdb.connect(), frames | {"leads": leads.assign(source=odd_ones.map({True: "Odd", False: "Usual"}))}
+        )
+
+    company = mixed(since=150, odd=150)
+    alone = lead_journeys(company.known_at(as_of), SIMPLE, Scope(source="Odd"), as_of)
+    assert missing_exits(durations(alone, "lead", "won")) is None, "too few to notice it by themselves"
+    (whole,) = view(company, SIMPLE, as_of).company.observed_from
+    for source in ("Odd", "Usual"):
+        scoped = view(company, SIMPLE, as_of, Scope(source=source))
+        assert scoped.company.observed_from == (whole,)
+        assert scoped.step("lead", "won").observed_from == (whole,)
+    # One source that recorded its wins later is no truncation of the company.
+    odd_source = mixed(since=None, odd=300)
+    assert view(odd_source, SIMPLE, as_of).company.observed_from == ()
+    alone = lead_journeys(odd_source.known_at(as_of), SIMPLE, Scope(source="Odd"), as_of)
+    assert missing_exits(durations(alone, "lead", "won")) is not None
+    assert view(odd_source, SIMPLE, as_of, Scope(source="Odd")).company.observed_from == ()
 
 
 def test_what_the_input_file_says_of_truncation_is_not_second_guessed() -> None:

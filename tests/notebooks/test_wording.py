@@ -164,10 +164,11 @@ def test_the_title_of_a_breakdown(rows: list[tuple[str, float, float, float]], s
     assert wording.breakdown_title(breakdown(*rows)) == said
 
 
-def losses(moved: dict[str, object] | None, reason: str = "") -> Any:
-    # What has no name may be the largest, and is never the story.
-    rows = pd.DataFrame([{"group": "(blank)", "share": 0.5}, {"group": "Price", "share": 0.4}])
-    return SimpleNamespace(reason=reason, rows=rows, moved=None if moved is None else pd.Series(moved))
+def losses(moved: dict[str, object] | None, reason: str = "", *, n: int = 100) -> Any:
+    # What is pooled may be the largest, and is never the story.
+    rows = pd.DataFrame([{"group": "All others", "share": 0.5}, {"group": "Price", "share": 0.4}])
+    told = None if moved is None else pd.Series(moved)
+    return SimpleNamespace(reason=reason, rows=rows, moved=told, n=n, n_before=90, lost=100, lost_before=90)
 
 
 def test_the_title_of_losses() -> None:
@@ -180,6 +181,13 @@ def test_the_title_of_losses() -> None:
     for change, word in ((0.1, "rose by 10.0 points"), (-0.1, "fell by 10.0 points")):
         found = losses({"group": "Kestrel", "share": 0.2, "change": change})
         assert wording.losses_title(found, "competitor") == f"Kestrel {word} as a competitor, to 20.0% of losses"
+    some = losses({"group": "Kestrel", "share": 0.2, "change": 0.1}, n=60)
+    assert wording.losses_title(some, "competitor") == (
+        "Kestrel rose by 10.0 points as a competitor, to 20.0% of losses that name one"
+    )
+    assert wording.losses_title(losses(None, n=60), "loss reason") == (
+        "Price is the largest loss reason, 40.0% of losses that name one; no share clearly moved"
+    )
 
 
 def test_a_measure_that_is_not_applicable_gives_no_finding() -> None:

@@ -177,11 +177,13 @@ def test_every_key_number_has_what_a_reader_needs(exports: dict[str, Exported]) 
         "13 weeks, lowest and highest week: 40.0% to 43.2%"
     )
     assert "12 weeks to 15 Nov 2026 · provisional 6.7%" in tiles[2]
-    assert tiles[4].endswith("No target Target none set 12 weeks before 61 days −4 days Interval of the change "
+    assert tiles[4].endswith("No target set 12 weeks before 61 days −4 days Interval of the change "
                              "−11 days to +3 days 13 weeks, lowest and highest week: 57 to 61 days")  # fmt: skip
     assert tiles[5] == (
         "Win rate, Asia Pacific 12 weeks to 15 Nov 2026 Withheld 12 accounts, at least 30 are needed 12 accounts"
     )
+    # The season is in the change of a count or an amount.
+    assert [("Interval of the change" in tile) for tile in tiles] == [True, False, True, False, True, False]
     shapes = set(re.findall(r'<p class="stat"><svg class="shape"[^>]*>(.*?)</svg>', text))
     assert len(shapes) == 6
 

@@ -32,7 +32,10 @@ origin = provenance.provenance(plan, plan.as_of, plan.agreed(), [])
 lead = plan.source or "All is well."
 display(blocks.title_block([("Data as of", "15 Nov 2026")], run_id=origin.run_id), blocks.bottom_line(lead))
 display(blocks.provenance(origin.pairs), blocks.record((), (), lead))"""
-FAILS = """if breakdown == "raise":
+FAILS = """from smarketing.run.artefacts import folder_of
+
+(folder_of(plan) / "scores.txt").write_text("1,2,3")
+if breakdown == "raise":
     raise ValueError("the third cell failed")
 if breakdown == "print":
     print("a note to myself")

@@ -15,7 +15,7 @@ from smarketing.run.ledger import Ledger
 from smarketing.run.plans import PlanError
 from smarketing.run.suite import read_runs, run_all, run_one, workers_for
 
-FILES = ["figures.json", "report.html", "run.ipynb", "summary.txt", "tables.xlsx"]
+FILES = ["figures.json", "report.html", "run.ipynb", "scores.txt", "summary.txt", "tables.xlsx"]
 CASE = Path("20_pipeline_review") / "demo"
 
 

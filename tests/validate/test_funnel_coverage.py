@@ -41,7 +41,7 @@ def measured(design: Design, number: int, *, seed: int, few_accounts: bool = Fal
     columns = {name: pa.array(rows[name]) for name in rows.columns if name != "exit"}
     columns["exit"] = pa.array([way or None for way in rows["exit"]], type=pa.string())
     table = ibis.duckdb.connect().create_table("steps", pa.table(columns))
-    steps = Durations(table, "won", ("won", "lost"), date(2026, 3, 31), LATE if design.late_entry else None)
+    steps = Durations(table, "won", ("won", "lost"), date(2026, 3, 31), (LATE,) if design.late_entry else ())
     return shares(steps, horizons=[HORIZON], kinds=["won"], evidence=EVIDENCE, by="company"), np.array(naive)
 
 

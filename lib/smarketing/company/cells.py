@@ -9,7 +9,7 @@ import ibis
 import ibis.expr.datatypes as dt
 
 from smarketing.company.expressions import SET
-from smarketing.company.input_file import Column, Constant
+from smarketing.company.input_columns import Column, Constant
 from smarketing.company.tables import CompanyError, Kind
 
 ZONE_MARK = r"\d:\d\d(:\d\d(\.\d+)?)?\s*(Z|[+-]\d\d(:?\d\d)?)$"

@@ -47,7 +47,8 @@ def check_source(mapped: Mapped) -> tuple[Checked | None, list[str]]:
     bad = [column for column in columns if BAD + column in wide.columns]
     drops = _drops(mapped)
     # A value that cannot be read is a fault of its own: such a row is neither dropped nor counted as lacking a value.
-    missing = {column: _lacks(wide, column) for column in {*drops, *schema.required}}
+    required = mapped.source.required(mapped.table)
+    missing = {column: _lacks(wide, column) for column in {*drops, *required}}
     kept = ~_any(missing[column] for column in drops) if drops else None
     below = [column for column in AT_LEAST_ZERO.get(mapped.table, ()) if column in mapped.filled]
     asked = {"all rows": wide.count(), "rows": wide.count() if kept is None else kept.sum()}
@@ -60,7 +61,7 @@ def check_source(mapped: Mapped) -> tuple[Checked | None, list[str]]:
     with engine_errors(f"{mapped.place} cannot be read"):
         found = {name: int(value or 0) for name, value in wide.aggregate(**asked).to_pyarrow().to_pylist()[0].items()}
     faults = [_unreadable(mapped, column, found[f"bad {column}"]) for column in bad if found[f"bad {column}"]]
-    for column in schema.required:
+    for column in required:
         if column not in drops and (count := found[f"null {column}"]):
             shown = _rows(wide.filter(missing[column]), None)
             faults.append(

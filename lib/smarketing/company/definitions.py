@@ -11,38 +11,16 @@ import hashlib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from smarketing.company.entry import Entry, Frozen, Name
+from smarketing.company.scoring import Scoring
 from smarketing.company.tables import CompanyError
 from smarketing.company.wrong_keys import explain
 from smarketing.company.yaml_file import parse_yaml
-
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", description="lower-case letters, digits and _")]
-
-
-class Frozen(BaseModel):
-    """A model that is never changed after reading and refuses what it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Entry(Frozen):
-    """What every definition carries: how firm it is, who owns it on both sides, and its dates."""
-
-    state: Literal["assumed", "proposed", "agreed"] = "assumed"
-    sales_owner: str = ""
-    marketing_owner: str = ""
-    agreed_on: date | None = None
-    review_on: date | None = None
-
-    @model_validator(mode="after")
-    def _agreed_has_owners(self) -> Self:
-        if self.state == "agreed" and not (self.sales_owner and self.marketing_owner and self.agreed_on):
-            raise ValueError("an agreed entry needs sales_owner, marketing_owner and agreed_on")
-        return self
 
 
 class Stage(Frozen):
@@ -193,7 +171,7 @@ class Money(Entry):
     """The reporting currency, and what one unit of every other currency is worth in it (a constant rate)."""
 
     reporting_currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
-    rates: dict[str, float] = {}
+    rates: dict[str, float] = Field(default_factory=dict)
 
 
 class Definitions(Frozen):
@@ -209,6 +187,17 @@ class Definitions(Frozen):
     privacy: Privacy = Privacy()
     calendar: Calendar = Calendar()
     money: Money = Money()
+    scoring: Scoring | None = None
+
+    @model_validator(mode="after")
+    def _scoring_names_a_stage(self) -> Self:
+        funnel = [stage.stage for stage in self.stages.funnel]
+        if self.scoring is not None and self.scoring.to_stage is not None and self.scoring.to_stage not in funnel[1:]:
+            raise ValueError(
+                f"scoring: to_stage is {self.scoring.to_stage!r}; a lead that enters the funnel can reach "
+                f"{', '.join(funnel[1:])}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _kpis_name_stages(self) -> Self:

@@ -17,11 +17,15 @@
           lead_id: Id
           created_at: {column: CreatedDate, format: '%d/%m/%Y', utc: true}
           source: {column: [LeadSource, Source], values: {Web: website}, nulls: [Select]}
-        attributes: [Industry]        # kept beside the schema, under snake-case names; or `all`; or name: column
+        attributes: [Industry, Rating]  # kept beside the schema, under snake-case names; or `all`; or name: column
+        known:                        # filled in before, or after, sales first speaks to a lead (see below)
+          before: [source, Industry]
+          after: [Rating]
     observed_from:
       - {stages: [won], start: 2017-12-05, treatment: whole_cohorts, because: won dates start that day}
 
-Instead of ``data``: ``demo: {leads: 20000, seed: 7, folder: data/demo}`` builds the demo company on first use, and
+Instead of ``data``: ``demo: {leads: 20000, seed: 7, folder: data/demo}`` builds the demo company on first use (each of
+its tables is taken as it is unless ``tables`` says otherwise), and
 ``connection: {backend: postgres, url_env: WAREHOUSE_URL}`` reads tables (``table: schema.name``) of a warehouse; its
 address, with its password, stands in that environment variable and nowhere else.
 
@@ -30,178 +34,52 @@ first, then in any letter case, then by its snake-case form, so that a mapping o
 copy's ``lead_source``. Rules may name a column by its header or by that snake-case form (``is_closed_won``); a cell of
 a CSV file is text to them, so a ``where`` that needs times or numbers names the canonical column, as it is mapped:
 ``ours.created_at >= '2023-01-01'``.
+
+``known`` is for the lead score, which may use what is known of a lead before sales speaks to it and nothing that was
+filled in because they did. It names columns of the source by our name or by their header. What has no day and stands
+in neither list is audited. Where several sources fill a table, what one of them says holds for all.
+
+``undated: true`` on every source of ``leads`` marks a flat export: a table without any day, such as a scoring table
+somebody prepared. ``created_at`` is then not mapped, and NULL; nothing can be followed over time, so there is no
+pipeline to review, but leads can be scored. ``{row: true}`` numbers the rows of a file that has no ids::
+
+    leads:
+      file: customers.csv
+      undated: true
+      columns: {lead_id: {row: true}}   # R0000001, R0000002, ...
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
-from smarketing.company.expressions import Rule, parse
-from smarketing.company.tables import SCHEMAS, CompanyError, Kind
+from smarketing.company.input_columns import (
+    AttributeMap,
+    Attributes,
+    ColumnMap,
+    Condition,
+    FirstContact,
+    Frozen,
+    Texts,
+    Unpivot,
+)
+from smarketing.company.tables import SCHEMAS, CompanyError
 from smarketing.company.wrong_keys import explain, nearest
 from smarketing.company.yaml_file import read_yaml
 
-
-def snake(header: str) -> str:
-    """Return a header as a snake-case name: ``AnnualRevenue``, ``Annual Revenue`` and ``Annual-revenue`` are one."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", header.strip().removesuffix("__c"))
-    name = re.sub(r"\W+|_+", "_", spaced).strip("_").lower()
-    return f"_{name}" if name[:1].isdigit() or not name else name
-
-
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _as_columns(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    return {name: {"column": said} if isinstance(said, str | list) else said for name, said in value.items()}
+DATED = ("stage_events", "opportunities", "opportunity_history", "touches", "activities", "scores")
+"""Tables that say what happened to leads and deals on which day."""
 
 
 def _as_stacks(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     return {name: said if isinstance(said, list) else [said] for name, said in value.items()}
-
-
-def _as_attributes(value: Any) -> Any:
-    if value == "all":
-        return {"all": True}
-    if isinstance(value, list):
-        return {"columns": {snake(str(header)): header for header in value}}
-    return {"columns": value} if isinstance(value, dict) and not set(value) & {"all", "columns"} else value
-
-
-def _as_rule(value: Any) -> Any:
-    return parse(value) if isinstance(value, str) else value
-
-
-def _as_texts(value: Any) -> Any:
-    """Turn the keys and values of a value mapping into texts, as they stand in a file."""
-    if not isinstance(value, dict):
-        return value
-    for key in (*value, *value.values()):
-        if isinstance(key, bool):
-            raise ValueError(f"write {str(key).lower()!r} in quotes, as it stands in the file")
-    return {str(theirs): str(ours) for theirs, ours in value.items()}
-
-
-Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-Condition = Annotated[Rule, BeforeValidator(_as_rule)]
-Constant = str | int | float | date
-
-
-class Frozen(BaseModel):
-    """A part of the file: never changed after reading, and refusing what it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-
-class Case(Frozen):
-    """The value ``then`` where the rule ``when`` holds."""
-
-    when: Condition
-    then: Constant
-
-
-class Lookup(Frozen):
-    """Another file or table: the row whose ``key`` equals this cell gives its ``value``.
-
-    Where several rows share the key, the one that is first by ``order_by``, then by ``value``, is taken.
-    """
-
-    file: str | None = None
-    table: str | None = None
-    key: str
-    value: str
-    order_by: str | None = None
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        if (self.file is None) == (self.table is None):
-            raise ValueError("a lookup names either `file` or `table`")
-        return self
-
-
-class Column(Frozen):
-    """How one canonical column is filled.
-
-    Exactly one of ``column`` (their header; of several, the first that is there), ``constant`` and ``cases`` (the first
-    rule that holds decides, else ``otherwise``). ``when`` fills only rows where the rule holds; the others get
-    ``otherwise``, or NULL. ``blank`` stands for an empty cell; ``split`` keeps the first of several values in a cell.
-    ``format`` is one or several strptime formats, tried in turn (``iso`` is the one taken where none is given);
-    ``date: true`` keeps the day and never shifts it; ``utc`` overrides the source's. ``remove`` takes texts out of a
-    number (``$``, ``,``) and ``scale`` multiplies it. An ``optional`` column may be absent from the file.
-    """
-
-    column: Texts = ()
-    constant: Constant | None = None
-    cases: tuple[Case, ...] = ()
-    otherwise: Constant | None = None
-    when: Condition | None = None
-    values: Annotated[Mapping[str, str], BeforeValidator(_as_texts)] = Field(default_factory=dict)
-    nulls: Texts = ()
-    blank: str | None = None
-    split: str | None = Field(default=None, min_length=1)
-    format: Texts = ()
-    date: bool = False
-    utc: bool | None = None
-    remove: Texts = ()
-    scale: float = 1.0
-    lookup: Lookup | None = None
-    optional: bool = False
-    type: Kind | None = None
-
-    @field_validator("format")
-    @classmethod
-    def _readable(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
-        for text in set(formats) - {"iso"}:
-            try:
-                if datetime.strptime(datetime(2024, 1, 31, 9, 30).strftime(text), text).year != 2024:
-                    raise ValueError
-            except ValueError:
-                raise ValueError(f"{text!r} is not a format such as '%d/%m/%Y' or '%m/%d/%y %I:%M %p'") from None
-        return formats
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        ways = [bool(self.column), self.constant is not None, bool(self.cases)]
-        if sum(ways) != 1:
-            raise ValueError("say exactly one of `column`, `constant` and `cases`")
-        if self.otherwise is not None and not (self.cases or self.when):
-            raise ValueError("`otherwise` needs `cases` or `when`")
-        return self
-
-
-ColumnMap = Annotated[dict[str, Column], BeforeValidator(_as_columns)]
-
-
-class Attributes(Frozen):
-    """Columns kept beside the schema: these, or all that no canonical column was filled from."""
-
-    all: bool = False
-    columns: ColumnMap = Field(default_factory=dict)
-
-
-class Unpivot(Frozen):
-    """Wide time columns turned into stage events: each of ``columns`` (stage: their header) gives a row where filled.
-
-    Headers that are absent are refused, or passed over with ``optional``.
-    """
-
-    columns: dict[str, Texts] = Field(min_length=1)
-    format: Texts = ()
-    date: bool = False
-    utc: bool | None = None
-    optional: bool = False
 
 
 class TableSource(Frozen):
@@ -212,14 +90,15 @@ class TableSource(Frozen):
     ``latest_by`` (their header) says that another row of the same key is newer, and where a column of
     ``drop_without`` (canonical column: why) is empty. ``footer`` lists patterns (``*`` for any text) of first cells at
     the end of a CSV file that are no data. ``spells_after`` names stages after which a lead begins a new spell, where
-    a log does not number them. An ``optional`` source may be missing or empty.
+    a log does not number them. An ``optional`` source may be missing or empty. ``known`` says which columns are filled
+    in before and after first contact with sales; ``undated`` marks leads without any day.
     """
 
     file: str | None = None
     table: str | None = None
     optional: bool = False
     columns: ColumnMap = Field(default_factory=dict)
-    attributes: Annotated[Attributes, BeforeValidator(_as_attributes)] = Attributes()
+    attributes: AttributeMap = Attributes()
     where: Condition | None = None
     deleted: str | None = None
     nulls: Texts = ()
@@ -231,12 +110,19 @@ class TableSource(Frozen):
     drop_without: dict[str, str] = Field(default_factory=dict)
     latest_by: str | None = None
     spells_after: Texts = ()
+    known: FirstContact = FirstContact()
+    undated: bool = False
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
         if (self.file is None) == (self.table is None):
             raise ValueError("a source names either `file` or `table`")
         return self
+
+    def required(self, table: str) -> tuple[str, ...]:
+        """Return the columns of a table that no row may lack; leads without days need no ``created_at``."""
+        needed = SCHEMAS[table].required
+        return tuple(column for column in needed if not (self.undated and column == "created_at"))
 
 
 class Data(Frozen):
@@ -324,6 +210,25 @@ class Inputs(Frozen):
                 for key in ("unpivot", "spells_after"):
                     if getattr(source, key) and name != "stage_events":
                         raise ValueError(f"tables.{name}.{key}: is for stage_events only")
+        return self
+
+    @model_validator(mode="after")
+    def _undated_leads_stand_alone(self) -> Self:
+        undated = {name for name, sources in self.tables.items() if any(source.undated for source in sources)}
+        if not undated:
+            return self
+        if undated != {"leads"}:
+            raise ValueError(f"tables.{min(undated - {'leads'})}.undated: is for leads only")
+        if any("created_at" in source.columns for source in self.tables["leads"]):
+            raise ValueError("tables.leads: is `undated`, and maps `created_at`; take one of the two out")
+        if not all(source.undated for source in self.tables["leads"]):
+            raise ValueError("tables.leads: some of its sources are `undated` and some are not; leave one kind out")
+        dated = [name for name in self.tables if name in DATED]
+        if dated:
+            raise ValueError(
+                f"tables.{dated[0]}: its rows have days, and leads are `undated`, so they cannot be put in order; map "
+                f"`created_at` of leads, or leave {dated[0]} out"
+            )
         return self
 
 

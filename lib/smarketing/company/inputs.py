@@ -7,6 +7,7 @@ and the remedy. ``input_file`` says what an input file may hold, ``mapping`` how
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,13 @@ import ibis
 import ibis.expr.types as ir
 
 from smarketing.company.checking import Checked, check_keys, check_source
-from smarketing.company.input_file import Attributes, Inputs, TableSource, read_inputs
-from smarketing.company.mapping import map_source, number_spells
+from smarketing.company.input_columns import Attributes
+from smarketing.company.input_file import Inputs, TableSource, read_inputs
+from smarketing.company.known import declared, together
+from smarketing.company.mapping import map_source
+from smarketing.company.numbering import number_spells
 from smarketing.company.reading import Progress, Reader, connect, embedded_engine, engine_errors
-from smarketing.company.tables import SCHEMAS, Company, CompanyError, ObservedFrom, Source
+from smarketing.company.tables import SCHEMAS, Company, CompanyError, Known, ObservedFrom, Source
 
 __all__ = ["Inputs", "check_inputs", "open_company", "project_folder", "read_inputs"]
 
@@ -88,7 +92,8 @@ def _open(path: Path, data: Path | None, progress: Progress | None) -> tuple[Com
     recorded: dict[str, frozenset[str]] = {}
     sources: list[Source] = []
     notes: list[str] = []
-    for name, given in (inputs.tables or _canonical_files(folder)).items():
+    known: dict[str, dict[str, Known]] = {}
+    for name, given in _given(inputs, folder).items():
         checked = _sources(name, given, inputs, reader, faults, notes)
         if not checked:
             continue
@@ -100,6 +105,7 @@ def _open(path: Path, data: Path | None, progress: Progress | None) -> tuple[Com
             with engine_errors(f"table `{name}` cannot be read"):
                 tables[name] = backend.create_table(name, stacked) if text else stacked
             faults += check_keys(name, tables[name], f"table `{name}`, {_names(checked)}")
+            known[name] = together(name, [declared(one.mapped) for one in checked])
         except CompanyError as error:
             faults.append(str(error))
         recorded[name] = frozenset({"spell"} if after else ()).union(*(one.recorded for one in checked))
@@ -115,7 +121,7 @@ def _open(path: Path, data: Path | None, progress: Progress | None) -> tuple[Com
     observed = tuple(ObservedFrom(o.stages, o.start, o.treatment, o.because) for o in inputs.observed_from)
     unique = tuple(dict.fromkeys(notes))
     company = Company(inputs.name, backend, tables, recorded, inputs.currency, tuple(sources), observed, notes=unique)
-    return company, []
+    return replace(company, known={name: said for name, said in known.items() if said}), []
 
 
 def _folder(inputs: Inputs, path: Path, data: Path | None, progress: Progress | None) -> Path:
@@ -157,6 +163,13 @@ def _demo_folder(inputs: Inputs, project: Path, data: Path | None, progress: Pro
     except (ValueError, OSError) as error:
         raise CompanyError(f"the demo company cannot be built: {error}") from None
     return folder
+
+
+def _given(inputs: Inputs, folder: Path | None) -> dict[str, tuple[TableSource, ...]]:
+    """Return the sources of each table; of the demo company, those that the input file does not name as they are."""
+    if inputs.demo is not None:
+        return _canonical_files(folder) | inputs.tables
+    return inputs.tables
 
 
 def _canonical_files(folder: Path | None) -> dict[str, tuple[TableSource, ...]]:

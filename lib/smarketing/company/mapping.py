@@ -17,7 +17,9 @@ import ibis.expr.types as ir
 
 from smarketing.company.cells import constant, read_cell, yes_or_no
 from smarketing.company.expressions import Rule, RuleError, compile_condition
-from smarketing.company.input_file import Column, Inputs, TableSource, snake
+from smarketing.company.input_columns import Column, snake
+from smarketing.company.input_file import Inputs, TableSource
+from smarketing.company.numbering import row_number
 from smarketing.company.reading import FILE, ROW, Raw, Reader
 from smarketing.company.suggest import PERSONAL, missing_column
 from smarketing.company.tables import SCHEMAS, CompanyError, Kind
@@ -62,7 +64,7 @@ class _Mapper:
 
     def header(self, names: tuple[str, ...], *, optional: bool, what: str) -> str | None:
         """Return the first of these headers that the source has, or None where that is allowed."""
-        found = next((header for name in names if (header := _find(name, self.raw.headers))), None)
+        found = next((header for name in names if (header := find_header(name, self.raw.headers))), None)
         if found is None:
             if optional:
                 return None
@@ -124,7 +126,7 @@ class _Mapper:
         cells: dict[str, Any] = {}
         for part in ("key", "value", "order_by"):
             if wanted := getattr(lookup, part):
-                found = _find(wanted, other.headers)
+                found = find_header(wanted, other.headers)
                 if found is None:
                     raise CompanyError(missing_column(place, part, (wanted,), self.name, {}, other.headers))
                 cells[part] = self.cell(found, (), other, other.table)
@@ -143,7 +145,7 @@ class _Mapper:
         return True
 
 
-def _find(name: str, headers: tuple[str, ...]) -> str | None:
+def find_header(name: str, headers: tuple[str, ...]) -> str | None:
     """Return the header of this name: exactly, in any letter case, or by its snake-case form."""
     if name in headers:
         return name
@@ -168,7 +170,7 @@ def map_source(name: str, source: TableSource, inputs: Inputs, reader: Reader) -
     wide = source.unpivot
     mapped = []
     for stage, headers in wide.columns.items():
-        if wide.optional and not any(_find(header, raw.headers) for header in headers):
+        if wide.optional and not any(find_header(header, raw.headers) for header in headers):
             continue
         at = Column(column=headers, format=wide.format, date=wide.date, utc=wide.utc)
         columns = source.columns | {"stage": Column(constant=stage), "at": at}
@@ -183,9 +185,12 @@ def _map(name: str, source: TableSource, inputs: Inputs, reader: Reader, raw: Ra
     mapper = _Mapper(name, source, inputs, reader, raw, raw.table)
     schema = SCHEMAS[name]
     columns = source.columns or {
-        canonical: Column(column=(header,)) for canonical in schema.columns if (header := _find(canonical, raw.headers))
+        canonical: Column(column=(header,))
+        for canonical in schema.columns
+        if (header := find_header(canonical, raw.headers)) and not (source.undated and canonical == "created_at")
     }
-    missing = [column for column in schema.required if column not in columns]
+    required = source.required(name)
+    missing = [column for column in required if column not in columns]
     if missing:
         raise CompanyError(missing_column(mapper.place, missing[0], (), name, {}, raw.headers))
     if source.latest_by:
@@ -212,7 +217,7 @@ def _map(name: str, source: TableSource, inputs: Inputs, reader: Reader, raw: Ra
         if bad is not None:
             beside[BAD + canonical], beside[TEXT + canonical] = bad, text
     mapped = [canonical for canonical in columns if canonical in filled]
-    absent = [column for column in schema.required if column not in mapped]
+    absent = [column for column in required if column not in mapped]
     if absent:
         raise CompanyError(f"{mapper.place}: `{absent[0]}` is required and cannot be optional; map it")
     kept = [attribute for attribute in chosen if attribute in filled]
@@ -262,8 +267,8 @@ def _attributes(
 ) -> tuple[dict[str, Column], tuple[str, ...]]:
     """Return the attributes to fill, and a note on those that `all` leaves out."""
     wanted = mapper.source.attributes
-    used = {_find(name, mapper.raw.headers) for column in columns.values() for name in column.column}
-    used |= {_find(mapper.source.deleted, mapper.raw.headers)} if mapper.source.deleted else set()
+    used = {find_header(name, mapper.raw.headers) for column in columns.values() for name in column.column}
+    used |= {find_header(mapper.source.deleted, mapper.raw.headers)} if mapper.source.deleted else set()
     chosen, personal, taken = dict(wanted.columns), list[str](), list[str]()
     if wanted.all:
         for header in mapper.raw.headers:
@@ -303,7 +308,9 @@ def _value(mapper: _Mapper, canonical: str, column: Column, kind: Kind, header: 
             (mapper.condition(c.when, f"columns.{canonical}.cases"), constant(c.then, kind, what)) for c in column.cases
         ]
         return ibis.cases(*pairs, else_=constant(column.otherwise, kind, what)), None, None
-    if header is None:
+    if column.row:
+        value = row_number(mapper.raw, mapper.table, kind, what)
+    elif header is None:
         value = constant(column.constant, kind, what)
     else:
         cell = mapper.cell(header, column.nulls) if column.lookup is None else mapper.table[FOUND + canonical]
@@ -321,12 +328,3 @@ def _value(mapper: _Mapper, canonical: str, column: Column, kind: Kind, header: 
         value = holds.ifelse(value, constant(column.otherwise, kind, what))
         bad = None if bad is None else holds & bad
     return value, bad, text
-
-
-def number_spells(events: ir.Table, after: tuple[str, ...]) -> ir.Table:
-    """Number the spells of a log that does not: each event of a stage in ``after`` ends one (of ties, the last)."""
-    ends = events.stage.isin(after).ifelse(1, 0)
-    earlier = ibis.window(
-        group_by=[events.subject_kind, events.subject_id], order_by=[events["at"], ends], preceding=(None, 1)
-    )
-    return events.mutate(spell=(ends.sum().over(earlier).fill_null(0) + 1).cast("int64"))

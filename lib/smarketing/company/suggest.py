@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
-from smarketing.company.input_file import snake
+from smarketing.company.input_columns import snake
 from smarketing.company.tables import SCHEMAS
 
 # Columns that hold a person's name or address: never suggested, and never kept by `attributes: all`.

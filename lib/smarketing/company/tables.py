@@ -17,6 +17,7 @@ import ibis
 import ibis.expr.types as ir
 
 Kind = Literal["string", "int64", "float64", "boolean", "timestamp"]
+Known = Literal["before", "after"]
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,14 @@ class NotRecorded(MissingTable):
         self.table = stage
 
 
+class NoDays(MissingTable):
+    """Leads of a flat export carry no day; what follows them over time is not applicable."""
+
+    def __init__(self) -> None:
+        LookupError.__init__(self, "no day is recorded for leads, so they cannot be followed over time")
+        self.table = "leads"
+
+
 @dataclass(frozen=True)
 class Source:
     """A file or table that was read: its canonical table, its name, its SHA-256 (empty for a connection), its rows."""
@@ -192,8 +201,9 @@ class ObservedFrom:
 class Company:
     """A company's canonical tables as ibis expressions on one engine, and what is known of where they come from.
 
-    ``recorded`` holds, per mapped table, the columns that the company really fills. ``as_of`` is None until
-    `known_at` has cut the tables at a day.
+    ``recorded`` holds, per mapped table, the columns that the company really fills. ``known`` holds, per table, the
+    columns that the input file declares as filled in before or after sales first speaks to a lead. ``as_of`` is None
+    until `known_at` has cut the tables at a day.
     """
 
     name: str
@@ -205,6 +215,12 @@ class Company:
     observed_from: tuple[ObservedFrom, ...] = ()
     as_of: date | None = None
     notes: tuple[str, ...] = field(default=())
+    known: Mapping[str, Mapping[str, Known]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Return the company in one line, as a notebook's cell prints it."""
+        known = f", as of {self.as_of}" if self.as_of else ""
+        return f"<Company {self.name}{known}: {', '.join(self.tables) or 'no tables'}>"
 
     def has(self, table: str) -> bool:
         """Whether the table is mapped."""
@@ -219,6 +235,11 @@ class Company:
     def records(self, table: str, column: str) -> bool:
         """Whether the company fills this column (False too where the table is not mapped)."""
         return column in self.recorded.get(table, frozenset())
+
+    @property
+    def has_days(self) -> bool:
+        """Whether leads or deals carry a day; a flat export marked ``undated`` has none."""
+        return self.has("opportunities") or self.records("leads", "created_at")
 
     def known_at(self, as_of: date) -> Company:
         """Return the company as it was known at the end of ``as_of``: later rows are gone, later closings still open.

@@ -1,7 +1,9 @@
 """Planned values of a metric by period and scope, from ``params/targets.yml`` or a ``targets`` table.
 
 A period is a year (``2026``), a quarter (``2026-Q4``) or a month (``2026-10``). A count or an amount is for the whole
-period and is spread evenly over its days; a rate holds on each of its days. Where periods overlap the shorter counts.
+period and is spread evenly over its days; a rate holds on each of its days. Where a period lies inside a longer one,
+the shorter counts on its days, and of a count or an amount the longer one's other days share what is left of it: a year
+planned as 1200 stays 1200 whatever is said of its quarters.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import calendar
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -44,7 +46,16 @@ class Target:
     start: date
     end: date
     value: float
-    scope: Mapping[str, str]
+    scope: Mapping[str, str] = field(hash=False)
+
+    @property
+    def days(self) -> int:
+        """Number of days."""
+        return (self.end - self.start).days + 1
+
+    def holds(self, other: Target) -> bool:
+        """Whether another target's days lie within this one's."""
+        return self.start <= other.start and other.end <= self.end
 
 
 @dataclass(frozen=True)
@@ -54,14 +65,54 @@ class Targets:
     rows: tuple[Target, ...] = ()
 
     def total(self, metric: str, start: date, end: date, scope: Mapping[str, str]) -> float | None:
-        """Return what was planned for these days of a count or an amount; None where a day has no target."""
+        """Return what was planned for these days of a count or an amount; None where a day has no target.
+
+        Raises
+        ------
+        CompanyError
+            The periods inside a longer one add up to more than it, so that its other days would be below zero.
+        """
         days = self._days(metric, start, end, scope)
-        return None if days is None else sum(t.value / ((t.end - t.start).days + 1) for t in days)
+        if days is None:
+            return None
+        spread = {target: self._a_day(target) for target in dict.fromkeys(days)}
+        return sum(spread[target] for target in days)
+
+    def check_totals(self, metric: str) -> None:
+        """Raise `CompanyError` where periods of a count or an amount add up to more than the one they lie in."""
+        for target in self.rows:
+            if target.metric == metric:
+                self._a_day(target)
 
     def level(self, metric: str, start: date, end: date, scope: Mapping[str, str]) -> float | None:
         """Return the planned rate over these days (mean over days); None where a day has no target."""
         days = self._days(metric, start, end, scope)
         return None if days is None else sum(t.value for t in days) / len(days)
+
+    def _a_day(self, target: Target) -> float:
+        """Return what a day has of a count or an amount, where no shorter period covers it; 0 where all are covered."""
+        inside = self._inside(target)
+        days = target.days - sum(t.days for t in inside)
+        left = target.value - sum(self._whole(t) for t in inside)
+        if days and left < 0 <= target.value:
+            periods = ", ".join(f"{t.start} to {t.end}" for t in inside)
+            raise CompanyError(
+                f"Targets of {target.metric}: {target.value:,.10g} are planned for {target.start} to {target.end}, and "
+                f"{target.value - left:,.10g} for the periods inside it ({periods}), so less than nothing is left for "
+                "its other days. Raise the longer period's target, lower theirs, or leave the longer one out."
+            )
+        return left / days if days else 0.0
+
+    def _inside(self, target: Target) -> list[Target]:
+        """Return the longest periods that lie inside a target's."""
+        within = [t for t in self.rows if _same(t, target) and t != target and target.holds(t)]
+        return [t for t in within if not any(other != t and other.holds(t) for other in within)]
+
+    def _whole(self, target: Target) -> float:
+        """Return what a period adds up to: its value, but for one whose every day a shorter period has."""
+        inside = self._inside(target)
+        covered = target.days == sum(t.days for t in inside)
+        return sum(self._whole(t) for t in inside) if covered else target.value
 
     def _days(self, metric: str, start: date, end: date, scope: Mapping[str, str]) -> list[Target] | None:
         mine = sorted(
@@ -76,6 +127,10 @@ class Targets:
                 return None
             found.append(covering)
         return found
+
+
+def _same(one: Target, other: Target) -> bool:
+    return one.metric == other.metric and dict(one.scope) == dict(other.scope)
 
 
 def read_targets(path: Path) -> Targets:

@@ -1,7 +1,8 @@
 """The estimates floor: numbers in, numbers out. No tables, no files, nothing of the company.
 
-Every function takes sufficient statistics (counts, sums, cross-products, life tables) that an engine has added up, and
-returns a frozen result with a value and the limits of its interval. Thin evidence is a result, malformed input raises.
+Functions about companies take sufficient statistics (counts, sums, cross-products, life tables) that an engine has
+added up; those about scores take rows: a score, an outcome and a weight each. Results are frozen, with a value and the
+limits of its interval. Thin evidence is a result, malformed input raises.
 A lookup that was not observed is None; the value of an empty sample is NaN with an interval that excludes nothing.
 
 - `rates`: Wilson interval of a rate of independent units; the difference of any two estimates.
@@ -10,4 +11,17 @@ A lookup that was not observed is None; the value of an empty sample is NaN with
 - `life_tables`: sums by age, with delayed entry.
 - `survival`: cumulative incidence of competing exits from a life table, and its influence function by age.
 - `variation`: natural limits of a weekly series, and the interval of a sum of weeks.
+- `multiplicity`: several comparisons at once.
+
+About scores:
+
+- `scored`: rows with a score, an outcome and a weight, checked; bins of about equal weight.
+- `sample_size`: rows enough to fit so many parameters?
+- `censoring`: weights that let known outcomes stand in for those too young to have one.
+- `ranking`: AUC, average precision, and what a capacity captures.
+- `calibration`: Brier skill, calibration line and bins, and the logistic map that mends probabilities.
+- `logistic`: the regression on one number under it.
+- `bootstrap`: intervals by drawing whole accounts.
+- `drift`: has a distribution over bins moved?
+- `uplift`: who is worth contacting, where an experiment exists.
 """

@@ -38,7 +38,7 @@ class WinRates:
     cohort: Period
     horizon: int
     precision: str
-    observed_from: ObservedFrom | None
+    observed_from: tuple[ObservedFrom, ...]
 
     def rate(self, name: str) -> pd.Series:
         """Return the row of one way of counting."""

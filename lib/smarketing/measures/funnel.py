@@ -51,7 +51,7 @@ class Funnel:
     precision: str
     naive: float
     independent_error: float | None
-    observed_from: ObservedFrom | None
+    observed_from: tuple[ObservedFrom, ...]
 
     @property
     def won(self) -> pd.Series:

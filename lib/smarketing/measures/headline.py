@@ -80,11 +80,11 @@ def _panels(view: View, kpi: Kpi, targets: Targets) -> list[Panel]:
         return [sum_panel(view, kpi, targets, sums, unit) for unit in units]
     steps = view.step(stage, str(kpi.to_stage))
     rows = steps.table
-    if steps.observed_from is not None:
-        rows = rows.filter(rows.started >= ibis.timestamp(f"{steps.observed_from.start} 00:00:00"))
+    since = steps.complete_from
+    if since is not None:
+        rows = rows.filter(rows.started >= ibis.timestamp(f"{since} 00:00:00"))
     hit = ((rows.exit == steps.to_stage).fill_null(False) & (rows.last_age <= kpi.within_days)).ifelse(1, 0)
     sums = tally(view, rows, rows.started, hit, lag=int(kpi.within_days or 0))
-    since = steps.observed_from.start if steps.observed_from is not None else None
     return [rate_panel(view, kpi, targets, sums, unit, since) for unit in units]
 
 

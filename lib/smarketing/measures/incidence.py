@@ -77,7 +77,7 @@ def outcomes(durations: Durations, *, by: str | None = None, weight: str | None 
     sums = {"weight": rows.weight.sum(), "rows": rows.count().cast("float64")}
     leaving = rows.group_by("group", "last_age", "exit").aggregate(**sums).execute()
     entering = leaving.assign(first_age=0)
-    if _enters_late(durations):
+    if durations.enters_late:
         entering = rows.group_by("group", "first_age").aggregate(**sums).execute()
     found = {}
     for group in sorted(leaving["group"].unique()):
@@ -107,7 +107,7 @@ def shares(
     asked = [(kind, horizon) for kind in (kinds or (*durations.kinds, "open")) for horizon in horizons]
     influences = {group: [influence(o.life, kind, h) for kind, h in asked] for group, o in found.items()}
     sums = _sums_by_account(
-        _prepared(durations, by, weight), influences, [kind for kind, _ in asked], _enters_late(durations)
+        _prepared(durations, by, weight), influences, [kind for kind, _ in asked], durations.enters_late
     )
     results = []
     for group, outcome in found.items():
@@ -167,7 +167,7 @@ def times(
         for group, when in estimated.items()
         if when is not None
     }
-    sums = _sums_by_account(_prepared(durations, by, None), ratios, [kind], _enters_late(durations))
+    sums = _sums_by_account(_prepared(durations, by, None), ratios, [kind], durations.enters_late)
     results = []
     for group, outcome in found.items():
         events = round(float(outcome.counts.exits[kind][outcome.counts.age <= horizon].sum()))
@@ -252,11 +252,6 @@ def too_thin(*, n: float, effective: float, evidence: Evidence, denominator: flo
         needed = evidence.minimum_effective_accounts
         return f"they come from the equivalent of {effective:,.0f} accounts; {needed} are needed"
     return ""
-
-
-def _enters_late(durations: Durations) -> bool:
-    truncated = durations.observed_from
-    return truncated is not None and truncated.treatment == "delayed_entry"
 
 
 def _prepared(durations: Durations, by: str | None, weight: str | None) -> ir.Table:

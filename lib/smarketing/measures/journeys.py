@@ -48,21 +48,30 @@ class Durations:
     Columns: ``cluster``, ``started`` (day), ``first_age`` and ``last_age`` (whole days, both included: R's
     ``Surv(first_age - 1, last_age, ...)``), ``exit`` (``to_stage``, another exit, or NULL while still open), and the
     columns of the subject. Journeys whose end is dated before their start are not in it. ``kinds`` are all exits that
-    could happen. ``observed_from`` is the truncation in force.
+    could happen. ``observed_from`` are the truncations in force, at most one of each treatment (see `in_force`).
     """
 
     table: ir.Table
     to_stage: str
     kinds: tuple[str, ...]
     as_of: date
-    observed_from: ObservedFrom | None
+    observed_from: tuple[ObservedFrom, ...] = ()
+
+    @property
+    def enters_late(self) -> bool:
+        """Whether some journeys were under way when observation began."""
+        return any(truncated.treatment == "delayed_entry" for truncated in self.observed_from)
+
+    @property
+    def complete_from(self) -> date | None:
+        """The day from which journeys are followed from their first day on; None where all are."""
+        return max((truncated.start for truncated in self.observed_from), default=None)
 
     def covered(self, period: Period) -> Period:
         """Return the days of a period that are really covered, where earlier entries had to be left out."""
-        truncated = self.observed_from
-        if truncated is None or truncated.treatment != "whole_cohorts" or truncated.start <= period.start:
-            return period
-        return Period(truncated.start, period.end, f"{day(truncated.start)} to {day(period.end)}")
+        left_out = [truncated.start for truncated in self.observed_from if truncated.treatment == "whole_cohorts"]
+        start = max([period.start, *left_out])
+        return period if start == period.start else Period(start, period.end, f"{day(start)} to {day(period.end)}")
 
     def starting(self, first: date, last: date) -> Durations:
         """Keep the journeys that started on one of these days."""
@@ -155,7 +164,8 @@ def durations(journeys: Journeys, stage: str, to_stage: str) -> Durations:
     """Return the observation times from one stage of the funnel to a later one, with every competing exit.
 
     Where a company records exits only from some day on (`ObservedFrom`), either only journeys that started on or
-    after it are kept (``whole_cohorts``), or the others enter observation late (``delayed_entry``).
+    after it are kept (``whole_cohorts``), or the others enter observation late (``delayed_entry``); where both are
+    declared, both (see `in_force`).
     """
     rows = journeys.table
     start, target, exit_at = journeys.reached(stage), journeys.reached(to_stage), rows.exit_at
@@ -169,17 +179,33 @@ def durations(journeys: Journeys, stage: str, to_stage: str) -> Durations:
         last_age=days_between(start, ibis.coalesce(out, end)),
     )
     kinds = (to_stage, *(e.stage for e in journeys.stages.exits))
-    truncated = max(
-        (o for o in journeys.observed_from if set(o.stages) & set(kinds)), key=lambda o: o.start, default=None
-    )
-    if truncated is not None:
+    truncations = in_force(journeys.observed_from, kinds)
+    for truncated in truncations:
         since = ibis.literal(datetime.combine(truncated.start, time.min))
         if truncated.treatment == "whole_cohorts":
             table = table.filter(table.started >= since)
         else:
             table = table.mutate(first_age=ibis.greatest(days_between(table.started, since), 0))
     table = table.filter(table.last_age >= table.first_age)
-    return Durations(table, to_stage, kinds, journeys.as_of, truncated)
+    return Durations(table, to_stage, kinds, journeys.as_of, truncations)
+
+
+def in_force(declared: Iterable[ObservedFrom], kinds: Iterable[str]) -> tuple[ObservedFrom, ...]:
+    """Return the truncations that a step with these exits is under: the latest of each treatment, whole cohorts first.
+
+    The two can be honoured together, so neither is refused and neither wins. Journeys that started before the day of
+    whole cohorts are biased and go; of the others, those that had left before the day of delayed entry are absent, so
+    whoever is present is followed from that day on, given that they had not left in any way by then. A delayed entry
+    no later than whole cohorts delays nobody and is left out.
+    """
+    touching = [one for one in declared if set(one.stages) & set(kinds)]
+    whole, late = (
+        max((one for one in touching if one.treatment == treatment), key=lambda one: one.start, default=None)
+        for treatment in ("whole_cohorts", "delayed_entry")
+    )
+    if whole is not None and late is not None and late.start <= whole.start:
+        late = None
+    return tuple(one for one in (whole, late) if one is not None)
 
 
 def days_between(start: ir.TimestampValue, end: ir.TimestampValue) -> ir.IntegerValue:
@@ -191,33 +217,32 @@ def _lead_log(company: Company, stages: Stages) -> ir.Table:
     """All events of leads and of their deals: ``journey`` (the lead), ``spell``, ``stage``, ``at``.
 
     What the opportunities table says of a deal's opening and closing is what counts; the log only adds the stages
-    between and the spell.
+    between and the spell. A deal whose spell is not logged belongs to the latest pass of its lead that had begun.
     """
     parts: list[ir.Table] = []
-    spells: ir.Table | None = None
+    deals: ir.Table | None = None
+    if company.has("opportunities"):
+        linked = company.table("opportunities").filter(lambda t: t.lead_id.notnull())
+        kept = linked.select("opportunity_id", "lead_id", "created_at", "closed_at", "outcome")
+        deals = kept.mutate(spell=ibis.literal(1, "int64"))
     if company.has("stage_events"):
         events = company.table("stage_events")
         # Some systems number passes from 0.
         lowest = events.spell.min().to_pyarrow().as_py()
-        events = events.mutate(spell=events.spell.fill_null(1) if lowest else events.spell.fill_null(0) + 1)
+        events = events.mutate(logged=events.spell if lowest else events.spell + 1)
+        events = events.mutate(spell=events.logged.fill_null(1))
         of_leads = events.filter(events.subject_kind == "lead")
         parts.append(of_leads.select("spell", "stage", "at", journey="subject_id"))
         of_deals = events.filter(events.subject_kind == "opportunity")
-        spells = of_deals.group_by(deal=of_deals.subject_id).aggregate(deal_spell=of_deals.spell.min())
-        between = _logged_of_deals(stages)
-        if between and company.has("opportunities"):
-            deals = company.table("opportunities").filter(lambda t: t.lead_id.notnull())
-            found = of_deals.filter(of_deals.stage.isin(between))
-            found = found.inner_join(deals, found.subject_id == deals.opportunity_id)
-            parts.append(found.select("spell", stage=found.stage, at=found.at, journey=found.lead_id))
+        if deals is not None:
+            deals = _in_passes(deals, of_leads, of_deals)
+            found = of_deals.filter(of_deals.stage.isin(_logged_of_deals(stages)))
+            found = found.select("logged", "stage", "at", deal="subject_id")
+            found = found.inner_join(deals, found.deal == deals.opportunity_id)
+            found = found.mutate(spell=ibis.coalesce(found.logged, found.spell))
+            parts.append(found.select("spell", "stage", "at", journey=found.lead_id))
     first = stages.first_deal_stage
-    if company.has("opportunities") and first is not None:
-        deals = company.table("opportunities").filter(lambda t: t.lead_id.notnull())
-        if spells is not None:
-            deals = deals.left_join(spells, deals.opportunity_id == spells.deal)
-            deals = deals.mutate(spell=deals.deal_spell.fill_null(1))
-        else:
-            deals = deals.mutate(spell=ibis.literal(1, "int64"))
+    if deals is not None and first is not None:
         for stage, at in (
             (first.stage, deals.created_at),
             (stages.win.stage, _closed(deals, "won")),
@@ -234,6 +259,28 @@ def _lead_log(company: Company, stages: Stages) -> ir.Table:
     kinds = {"journey": "string", "spell": "int64", "stage": "string", "at": "timestamp(6)"}
     same = [part.select(*kinds).cast(kinds) for part in parts]
     return ibis.union(*same) if len(same) > 1 else same[0]
+
+
+def _in_passes(deals: ir.Table, of_leads: ir.Table, of_deals: ir.Table) -> ir.Table:
+    """Give each deal its ``spell``: as logged, else the latest pass of its lead that began by the day it was created.
+
+    The first pass needs no search, so only later ones are looked up, and only by days: a time and a date may meet.
+    """
+    spells = of_deals.group_by(deal=of_deals.subject_id).aggregate(logged=of_deals.logged.min())
+    deals = deals.drop("spell").left_join(spells, deals.opportunity_id == spells.deal).drop("deal")
+    again = of_leads.filter(of_leads.spell > 1).select("spell", "at", passing="subject_id")
+    theirs = of_deals.filter(of_deals.logged > 1).select("at", deal="subject_id", spell="logged")
+    theirs = theirs.inner_join(deals, theirs.deal == deals.opportunity_id)
+    again = again.union(theirs.select("spell", "at", passing="lead_id"))
+    began = again.group_by("passing", again=again.spell).aggregate(began=again["at"].min())
+    unsaid = deals.filter(deals.logged.isnull()).select(searched="opportunity_id", of="lead_id", on="created_at")
+    by_then = [unsaid.of == began.passing, began.began.truncate("D") <= unsaid.on.truncate("D")]
+    met = unsaid.inner_join(began, by_then)
+    latest = met.group_by("searched").aggregate(latest=met.again.max())
+    deals = deals.left_join(latest, deals.opportunity_id == latest.searched).drop("searched")
+    return deals.mutate(spell=ibis.coalesce(deals.logged, deals.latest, ibis.literal(1, "int64"))).drop(
+        "logged", "latest"
+    )
 
 
 def _journeys(rows: ir.Table, subject: Subject, entry: str, stages: Stages, company: Company, as_of: date) -> Journeys:

@@ -1,4 +1,8 @@
-"""Why deals are lost and to whom: shares of the losses of a period, against the period before, and by product."""
+"""Why deals are lost and to whom: shares of the losses of a period, against the period before, and by product.
+
+A loss for which sales recorded no reason, or no competitor, says nothing of either. Shares are therefore of the losses
+that name one, and how many name none stands apart: otherwise a competitor would fall by being asked about less.
+"""
 
 from __future__ import annotations
 
@@ -16,23 +20,26 @@ from smarketing.measures.clear import clearly_changed, largest
 from smarketing.measures.incidence import too_thin
 from smarketing.measures.periods import Period, day
 from smarketing.measures.scope import BLANK
+from smarketing.measures.small_cells import hide_small_cells
 from smarketing.measures.view import View
 
 OTHER = "All others"
-NOBODY = "No competitor named"
-UNNAMED = (OTHER, NOBODY, BLANK)
-"""Groups that are no reason and no competitor: shown, but never what a title is about."""
+"""Groups too small to be shown, pooled: no reason and no competitor, and never what a title is about."""
 
 
 @dataclass(frozen=True)
 class Losses:
     """The losses of a period by one column (loss reason or competitor).
 
+    ``lost`` deals were lost in the period and ``n`` of them name one; ``lost_before`` and ``n_before`` in the period
+    before. All shares are of those that name one.
+
     ``rows``: ``group``, ``losses``, ``losses_before``, ``share`` with ``lower`` and ``upper``, ``share_before``,
     ``change`` with ``change_lower`` and ``change_upper``, ``clear`` (really changed, all groups asked together);
     largest first, groups below the smallest group shown pooled as "All others". ``by_product``: ``product``,
-    ``group``, ``losses`` (NaN below the smallest group shown) and ``of`` (losses of the product, NaN where one of
-    its groups is hidden). ``reason`` says why there is nothing to show.
+    ``group``, ``losses`` (NaN where hidden: too small, or needed to keep another hidden) and ``of`` (losses of the
+    product that name one, NaN where it would give a hidden cell away; see `small_cells`). ``reason`` says why there is
+    nothing to show.
     """
 
     by: str
@@ -42,12 +49,24 @@ class Losses:
     before: Period
     n: int
     n_before: int
+    lost: int
+    lost_before: int
     reason: str
+
+    @property
+    def unnamed(self) -> float:
+        """The share of the losses that name none; NaN where nothing was lost."""
+        return 1 - self.n / self.lost if self.lost else math.nan
+
+    @property
+    def unnamed_before(self) -> float:
+        """The same in the period before."""
+        return 1 - self.n_before / self.lost_before if self.lost_before else math.nan
 
     @property
     def moved(self) -> pd.Series | None:
         """The group whose share changed most in standard errors, among those whose share really changed."""
-        named = self.rows[self.rows["clear"].astype(bool) & ~self.rows["group"].isin(UNNAMED)]
+        named = self.rows[self.rows["clear"].astype(bool) & (self.rows["group"] != OTHER)]
         return largest(named, "change", "change_lower", "change_upper")
 
 
@@ -76,15 +95,19 @@ def losses(view: View, by: str) -> Losses:
         ]
     )
     no_products = pd.DataFrame(columns=["product", "group", "losses", "of"])
+    words = by.replace("_", " ")
     if not view.company.records("opportunities", by):
-        return Losses(by, nothing, no_products, period, before, 0, 0, f"no {by.replace('_', ' ')} is recorded")
+        return Losses(by, nothing, no_products, period, before, 0, 0, 0, 0, f"no {words} is recorded")
     lost = view.deals.table.filter(view.deals.table.exit == "lost")
-    lost = lost.mutate(group=lost[by].fill_null(NOBODY if by == "competitor" else BLANK))
-    now_rows, was_rows = _closed_in(lost, period), _closed_in(lost, before)
+    lost = lost.mutate(group=lost[by])
+    all_now, all_before = (int(_closed_in(lost, days).count().execute()) for days in (period, before))
+    named = lost.filter(lost.group.notnull())
+    now_rows, was_rows = _closed_in(named, period), _closed_in(named, before)
     n, n_before = int(now_rows.count().execute()), int(was_rows.count().execute())
     reason = too_thin(n=n, effective=_effective(now_rows), evidence=view.definitions.evidence)
     if reason:
-        return Losses(by, nothing, no_products, period, before, n, n_before, reason)
+        said = f"of losses that name a {words}, {reason}"
+        return Losses(by, nothing, no_products, period, before, n, n_before, all_now, all_before, said)
     smallest = view.definitions.privacy.smallest_group
     # A group that is gone now was shown before, so what was large in either half-year keeps its name.
     sizes = [rows.group_by("group").aggregate(n=rows.count()).execute() for rows in (now_rows, was_rows)]
@@ -122,6 +145,8 @@ def losses(view: View, by: str) -> Losses:
         before,
         n,
         n_before,
+        all_now,
+        all_before,
         "",
     )
 
@@ -182,17 +207,20 @@ def _shares(rows: ir.Table, kept: list[str]) -> dict[str, Clustered]:
 
 
 def _by_product(view: View, rows: ir.Table, kept: list[str]) -> pd.DataFrame:
-    """Count losses by product and group; small cells are withheld, not shown."""
+    """Count losses by product and group; small cells are hidden, and what would give them away."""
     pooled = rows.mutate(
         pooled=rows.group.isin(kept).ifelse(rows.group, OTHER), product=rows["product"].fill_null(BLANK)
     )
     counts = pooled.group_by("product", "pooled").aggregate(losses=pooled.count()).execute()
     counts = counts.rename(columns={"pooled": "group"})
-    counts["of"] = counts.groupby("product")["losses"].transform("sum")
-    small = counts["losses"] < view.definitions.privacy.smallest_group
-    counts["losses"] = counts["losses"].astype(float).mask(small)
-    # A row's total would give its one hidden cell away.
-    counts["of"] = counts["of"].astype(float).mask(counts["losses"].isna().groupby(counts["product"]).transform("any"))
+    wide = counts.pivot(index="product", columns="group", values="losses").fillna(0).sort_index().sort_index(axis=1)
+    shown, totals = hide_small_cells(wide, view.definitions.privacy.smallest_group)
+    places = list(zip(counts["product"], counts["group"], strict=True))
+    counts["losses"] = [float(shown.loc[place]) for place in places]
+    counts["of"] = [float(totals.loc[product]) for product, _ in places]
+    # The order, too, rests on what is shown.
     counts["size"] = counts.groupby("product")["losses"].transform("sum")
-    ordered = counts.sort_values(["size", "product", "losses"], ascending=[False, True, False], ignore_index=True)
+    ordered = counts.sort_values(
+        ["size", "product", "losses", "group"], ascending=[False, True, False, True], ignore_index=True
+    )
     return ordered.drop(columns="size")

@@ -115,7 +115,6 @@ def sum_panel(view: View, kpi: Kpi, targets: Targets, tally: Tally, unit: str) -
     target = whole(planned(laid.current))
     whole_prior = record.covers(laid.prior) and laid.prior.start >= record.first and not _no_amounts(prior)
     change = value - float(prior[column]) if whole_prior and not reason else None
-    half = None if lower is None or upper is None else (upper - value) * math.sqrt(2)
     figure = KeyFigure(
         name=name,
         label=kpi.label if unit != "accounts" else f"{kpi.label}, by account",
@@ -134,8 +133,6 @@ def sum_panel(view: View, kpi: Kpi, targets: Targets, tally: Tally, unit: str) -
         prior=float(prior[column]) if whole_prior else None,
         prior_label=laid.prior.label,
         change=change,
-        change_lower=None if change is None or half is None else whole(change - half),
-        change_upper=None if change is None or half is None else whole(change + half),
         currency=view.definitions.money.reporting_currency if money else "",
         series=tuple(None if math.isnan(v) else v for v in known(laid.months, tally.months)),
         series_label=f"single months, {laid.months[0].label} to {laid.months[-1].label}",

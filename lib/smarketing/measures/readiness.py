@@ -1,6 +1,8 @@
 """Whether the data can carry a report: questions with a code a team can quote, answered before any number is shown.
 
 A failed check that is an error stops the report; a warning is printed with its remedy. One aggregate query a question.
+Each is asked of the report's scope; where it can only be asked of the whole company, the answer of a scoped report says
+so.
 """
 
 from __future__ import annotations
@@ -12,8 +14,12 @@ from collections.abc import Iterator
 import ibis
 import ibis.expr.types as ir
 
+from smarketing.company.tables import CompanyError, NoDays, ObservedFrom
 from smarketing.measures.results import Check, Outcome
+from smarketing.measures.scope import Subject, enrich, restrict
 from smarketing.measures.view import View, has_step
+
+WHOLE = " (in the whole company, not in the scope alone)"
 
 
 def checks(view: View) -> list[Check]:
@@ -31,6 +37,9 @@ def _ground(view: View) -> Iterator[Check]:
     first = view.definitions.stages.funnel
     recorded = [stage.stage for stage in first if not has_step(view, stage.stage)]
     question = "Does anything enter the funnel in the reported days?"
+    if not view.company.has_days and view.company.has("leads"):
+        yield Check(code="DR01", question=question, outcome="not applicable", detail=str(NoDays()))
+        return
     if not recorded:
         yield Check(
             code="DR01",
@@ -74,22 +83,25 @@ def _ground(view: View) -> Iterator[Check]:
     truncated = view.company.observed_from
     question = "Are exits on record for as long as entries?"
     if truncated:
-        one = truncated[0]
-        what = (
-            "journeys that began earlier are left out"
-            if one.treatment == "whole_cohorts"
-            else ("deals that closed earlier are not on file, so the others count from that day on")
-        )
-        stages = ", ".join(view.definitions.stages.label(stage) for stage in one.stages)
         yield Check(
             code="DR03",
             question=question,
             outcome="warning",
-            detail=f"{stages}: on record only from {one.start:%Y-%m-%d}; {what} ({one.because})",
+            detail=". ".join(_truncated(view, one) for one in truncated),
             remedy="Use an export that reaches further back.",
         )
     else:
         yield Check(code="DR03", question=question, outcome="passed", detail="exits begin when entries explain it")
+
+
+def _truncated(view: View, one: ObservedFrom) -> str:
+    what = (
+        "journeys that began earlier are left out"
+        if one.treatment == "whole_cohorts"
+        else "deals that closed earlier are not on file, so the others count from that day on"
+    )
+    stages = ", ".join(view.definitions.stages.label(stage) for stage in one.stages)
+    return f"{stages}: on record only from {one.start:%Y-%m-%d}; {what}" + (f" ({one.because})" if one.because else "")
 
 
 def _leads(view: View) -> Iterator[Check]:
@@ -103,7 +115,7 @@ def _leads(view: View) -> Iterator[Check]:
         ):
             yield Check(code=code, question=question, outcome="not applicable", detail="no `leads` table is mapped")
         return
-    leads = company.table("leads")
+    leads, of_all = _in_scope(view, "lead")
     if company.has("accounts") and company.records("leads", "account_id"):
         accounts = company.table("accounts").select(known="account_id")
         joined = leads.left_join(accounts, leads.account_id == accounts.known)
@@ -117,7 +129,7 @@ def _leads(view: View) -> Iterator[Check]:
             bad,
             counts["n"],
             f"{counts['orphan']:,} name an account that is not on file, {counts['blank']:,} name none; "
-            "each of the latter counts as an account of its own",
+            f"each of the latter counts as an account of its own{of_all}",
             "Match leads to accounts before the export.",
         )
     else:
@@ -134,7 +146,7 @@ def _leads(view: View) -> Iterator[Check]:
             "Is every lead's source known?",
             counts["blank"],
             counts["n"],
-            f"{counts['blank']:,} leads have a blank source, shown as (blank)",
+            f"{counts['blank']:,} leads have a blank source, shown as (blank){of_all}",
             "Fill the source when the lead is created.",
         )
     else:
@@ -144,6 +156,10 @@ def _leads(view: View) -> Iterator[Check]:
             outcome="not applicable",
             detail="no source is recorded",
         )
+    if not company.has_days:
+        question = "Do stages come in a possible order?"
+        yield Check(code="DR06", question=question, outcome="not applicable", detail=str(NoDays()))
+        return
     rows = view.leads.table
     end = ibis.coalesce(view.leads.reached(view.definitions.stages.win.stage), rows.exit_at)
     later = [view.leads.reached(stage.stage) for stage in view.definitions.stages.funnel[1:]]
@@ -160,7 +176,9 @@ def _leads(view: View) -> Iterator[Check]:
     )
     if company.has("stage_events"):
         events = company.table("stage_events").filter(lambda t: t.subject_kind == "lead")
-        known = leads.select(known="lead_id")
+        # An event without a lead is in no scope.
+        whole = WHOLE if view.scope.parts else ""
+        known = company.table("leads").select(known="lead_id")
         joined = events.left_join(known, events.subject_id == known.known)
         counts = _count(joined, orphan=joined.known.isnull())
         yield _share_check(
@@ -168,7 +186,7 @@ def _leads(view: View) -> Iterator[Check]:
             "Do stage events belong to leads on file?",
             counts["orphan"],
             counts["n"],
-            f"{counts['orphan']:,} of {counts['n']:,} events name a lead that is not on file",
+            f"{counts['orphan']:,} of {counts['n']:,} events name a lead that is not on file{whole}",
             "Export leads and events on the same day.",
         )
 
@@ -187,7 +205,7 @@ def _deals(view: View) -> Iterator[Check]:
                 code=code, question=question, outcome="not applicable", detail="no `opportunities` table is mapped"
             )
         return
-    deals = company.table("opportunities")
+    deals, of_all = _in_scope(view, "opportunity")
     closed = deals.outcome != "open"
     undated = closed & deals.closed_at.isnull()
     backwards = (deals.closed_at.truncate("D") < deals.created_at.truncate("D")).fill_null(False)
@@ -210,7 +228,7 @@ def _deals(view: View) -> Iterator[Check]:
         questions["DR08"],
         counts["alone"],
         counts["n"],
-        f"{counts['alone']:,} of {counts['n']:,} deals have no account; each counts as an account of its own",
+        f"{counts['alone']:,} of {counts['n']:,} deals have no account; each counts as an account of its own{of_all}",
         "Attach deals to accounts.",
     )
     yield _share_check(
@@ -219,7 +237,7 @@ def _deals(view: View) -> Iterator[Check]:
         counts["undated"] + counts["backwards"],
         counts["n"],
         f"{counts['undated']:,} closed deals have no closing date, {counts['backwards']:,} closed before "
-        "they opened; both are left out",
+        f"they opened; both are left out{of_all}",
         "Correct the dates.",
     )
     blank = counts["open_blank"] + counts["won_blank"] + counts["lost_blank"]
@@ -229,7 +247,8 @@ def _deals(view: View) -> Iterator[Check]:
         blank,
         counts["n"],
         f"without an amount: {counts['open_blank']:,} of {counts['open']:,} open, "
-        f"{counts['won_blank']:,} of {counts['won']:,} won, {counts['lost_blank']:,} of {counts['lost']:,} lost",
+        f"{counts['won_blank']:,} of {counts['won']:,} won, {counts['lost_blank']:,} of {counts['lost']:,} lost"
+        f"{of_all}",
         "Enter an amount when a deal is opened; sums and rates by amount are withheld otherwise.",
     )
     if company.records("opportunities", "loss_reason"):
@@ -238,13 +257,22 @@ def _deals(view: View) -> Iterator[Check]:
             questions["DR11"],
             counts["unsaid"],
             counts["lost"],
-            f"{counts['unsaid']:,} of {counts['lost']:,} lost deals give no reason",
+            f"{counts['unsaid']:,} of {counts['lost']:,} lost deals give no reason{of_all}",
             "Ask for the reason when a deal is closed as lost.",
         )
     else:
         yield Check(
             code="DR11", question=questions["DR11"], outcome="not applicable", detail="no loss reason is recorded"
         )
+
+
+def _in_scope(view: View, subject: Subject) -> tuple[ir.Table, str]:
+    """Return the leads or deals of the scope; where it cannot be told of them, all, and words that say so."""
+    rows = enrich(view.company, subject)
+    try:
+        return restrict(rows, view.scope), ""
+    except CompanyError:
+        return rows, WHOLE
 
 
 def _share_check(code: str, question: str, bad: int, n: int, detail: str, remedy: str) -> Check:

@@ -47,7 +47,7 @@ def missing_exits(durations: Durations) -> MissingExits | None:
         return None
     start = date(1970, 1, 1) + timedelta(days=int(first.iloc[-1]))
     seen = int((first < first.iloc[-1]).sum())
-    later = Durations(rows, durations.to_stage, durations.kinds, durations.as_of, None).starting(start, durations.as_of)
+    later = Durations(rows, durations.to_stage, durations.kinds, durations.as_of).starting(start, durations.as_of)
     found = outcomes(later).get(ALL)
     if found is None:
         return None

@@ -12,7 +12,7 @@ import ibis
 import ibis.expr.types as ir
 
 from smarketing.company.definitions import Definitions, Stage
-from smarketing.company.tables import Company, CompanyError, MissingTable, ObservedFrom
+from smarketing.company.tables import Company, CompanyError, MissingTable, NoDays, ObservedFrom
 from smarketing.measures.journeys import (
     Durations,
     Journeys,
@@ -55,7 +55,7 @@ class View:
     """A company as of a day, in a scope, under definitions; made by `view`.
 
     ``asked`` is the day the report is for; ``as_of`` the last day that is complete: ``asked`` less the reporting delay
-    of the definitions.
+    of the definitions. Where the company has no days (a flat export), both are only what the report is labelled with.
     """
 
     company: Company
@@ -65,6 +65,12 @@ class View:
     asked: date
     redact: bool = False
 
+    def __repr__(self) -> str:
+        """Return the view in one line, as a notebook's cell prints it; names as a report may print them."""
+        parts = [f"{name} {self.shown(value, name)}" for name, value in self.scope.parts.items()]
+        scope, tables = ", ".join(parts) or self.scope.label, ", ".join(self.company.tables)
+        return f"<View of {self.company.name}, {scope}, as of {self.as_of}: {tables}>"
+
     @cached_property
     def calendar(self) -> Calendar:
         """The report's weeks, months and windows."""
@@ -72,8 +78,8 @@ class View:
 
     @cached_property
     def leads(self) -> Journeys:
-        """Journeys of leads, materialised once in the engine; `MissingTable` where no leads are mapped."""
-        self.company.table("leads")
+        """Journeys of leads, materialised once in the engine; `MissingTable` where no leads, or no days, are mapped."""
+        check_days(self.company, "leads")
         return _kept(lead_journeys(self.company, self.definitions, self.scope, self.as_of))
 
     @cached_property
@@ -209,27 +215,42 @@ def view(
     known = company.known_at(last_complete)
     check_scope(known, scope)
     found = View(known, definitions, scope, last_complete, as_of, redact)
+    # When exits began to be recorded is a fact of the company: one region has too few to notice it, or looks as if.
     unsaid = tuple(_unsaid(found))
     return replace(found, company=replace(known, observed_from=unsaid)) if unsaid else found
 
 
-def _unsaid(whole: View) -> Iterator[ObservedFrom]:
-    """Notice exits that are missing before some day where the input file does not say so."""
-    if whole.company.observed_from:
+def _unsaid(view: View) -> Iterator[ObservedFrom]:
+    """Notice exits that are missing before some day, in the whole company, where the input file does not say so."""
+    if view.company.observed_from or not view.company.has_days:
         return
-    funnel = whole.definitions.stages.funnel
-    first_deal = whole.definitions.stages.first_deal_stage
+    funnel = view.definitions.stages.funnel
+    first_deal = view.definitions.stages.first_deal_stage
     for stage in dict.fromkeys(s for s in (funnel[0], first_deal) if s is not None):
-        if stage.stage != funnel[-1].stage and not has_step(whole, stage.stage):
-            steps = whole.step(stage.stage, funnel[-1].stage)
+        if stage.stage != funnel[-1].stage and not has_step(view, stage.stage):
+            steps = durations(_unscoped(view, stage), stage.stage, funnel[-1].stage)
             missing = missing_exits(steps)
             if missing is not None:
                 yield missing.as_observed_from(steps.kinds)
                 return
 
 
+def _unscoped(view: View, stage: Stage) -> Journeys:
+    """Return the journeys of a stage's subjects whatever the scope; amounts, in whatever currency, play no part."""
+    if not view.scope.parts:
+        return view.journeys(stage.stage)
+    build = lead_journeys if stage.subject == "lead" else deal_journeys
+    return _kept(build(view.company, view.definitions, Scope(), view.as_of))
+
+
 def last_day(company: Company) -> date:
-    """Return the last day on which a company's data record anything, the as-of day of a run that names none."""
+    """Return the last day on which a company's data record anything, the as-of day of a run that names none.
+
+    Raises
+    ------
+    CompanyError
+        Nothing has a day, as in a flat export.
+    """
     clocks = (
         ("leads", "created_at"),
         ("stage_events", "at"),
@@ -239,17 +260,27 @@ def last_day(company: Company) -> date:
     latest = [company.table(table)[column].max().execute() for table, column in clocks if company.has(table)]
     found = [moment for moment in latest if moment is not None and moment == moment]
     if not found:
-        raise CompanyError("No lead, deal or stage event has a date, so there is no day to report as of.")
+        raise CompanyError(
+            "No lead, deal or stage event has a date, so there is no day to report as of. "
+            "Name `as_of`, the day on which the data were exported."
+        )
     return max(found).date()
 
 
 def has_step(view: View, stage: str) -> str:
     """Return why a stage cannot be counted (the table that is not mapped), or an empty text."""
     try:
-        view.company.table("leads" if view.subject(stage) == "lead" else "opportunities")
+        check_days(view.company, "leads" if view.subject(stage) == "lead" else "opportunities")
     except MissingTable as missing:
         return str(missing)
     return ""
+
+
+def check_days(company: Company, table: str) -> None:
+    """Raise `MissingTable` where leads or deals are not mapped, and its kind `NoDays` where leads carry no day."""
+    company.table(table)
+    if table == "leads" and not company.has_days:
+        raise NoDays
 
 
 def _kept(journeys: Journeys) -> Journeys:

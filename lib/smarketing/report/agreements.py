@@ -7,7 +7,8 @@ from datetime import date
 from typing import Any
 
 from smarketing.company.decisions import Decision, DecisionLog, Meeting
-from smarketing.company.definitions import Definitions, Entry, Kpi
+from smarketing.company.definitions import Definitions, Kpi
+from smarketing.company.entry import Entry
 from smarketing.report import blocks, formats
 from smarketing.report.blocks import Block
 

@@ -267,20 +267,20 @@ def why_lost(found: Losses | NotApplicable, what: str) -> list[Block]:
     named = {"loss reason": "Loss reasons", "competitor": "Competitors"}[what]
     if isinstance(found, NotApplicable) or found.reason:
         return [not_applicable(named, found.reason)]
-    moved = found.moved
+    moved, counted = found.moved, wording.of_losses(found, f"a {what}")
     story = "" if moved is None else str(moved["group"])
     rows = found.rows.rename(columns={"group": "label", "share": "value", "share_before": "prior"})
     drawn = charts.bars(
         rows.assign(emphasis=rows["label"] == story)[["label", "value", "prior", "change", "emphasis"]],
         id=f"fig-{what.split()[0]}",
         title=wording.losses_title(found, what),
-        subtitle=f"Share of the {formats.count(found.n)} deals lost {found.period.label}. The upright tick marks the "
-        f"{formats.count(found.n_before)} lost {found.before.label}.",
+        subtitle=f"Share of the {formats.count(found.n)} {counted}, {found.period.label}. The upright "
+        f"tick marks the {formats.count(found.n_before)} {found.before.label}. {wording.unnamed(found, what)}".strip(),
         source=f"{SOURCE}; as recorded by sales when the deal was closed.",
-        alt=f"Horizontal bars of the share of lost deals by {what}, with a tick for the {found.before.days} days "
-        f"before. {wording.losses_title(found, what)}.",
+        alt=f"Horizontal bars of the share of {counted}, by {what}, with a tick for the "
+        f"{found.before.days} days before. {wording.losses_title(found, what)}.",
         unit="share",
-        value_label="Share of losses",
+        value_label=f"Share of {counted}",
         prior_label=f"The {found.before.days} days before",
         label_name=formats.opening(what),
     )
@@ -295,20 +295,21 @@ def _by_product(found: Losses, what: str) -> Block:
     sizes = found.by_product.groupby("product")["of"].max().sort_values(ascending=False, kind="stable")
     order = [group for group in found.rows["group"] if group in wide.columns]
     frame = wide.reindex(index=sizes.index, columns=order)
-    frame.insert(0, "Losses", sizes)
+    counted = wording.of_losses(found, f"a {what}")
+    frame.insert(0, formats.opening(counted), sizes)
     frame = frame.rename_axis("Product").reset_index()
     frame.columns.name = None
     named = {"loss reason": "loss reasons", "competitor": "competitors"}[what]
     title = f"{formats.opening(named)} by product"
     # A product whose total is hidden may be the one that loses most.
     if sizes.notna().all() and sizes.index[0] != BLANK:
-        title = f"{sizes.index[0]} loses most deals, {formats.count(sizes.iloc[0])}; {named} by product"
+        title = f"Most {counted} are of {sizes.index[0]}, {formats.count(sizes.iloc[0])}; {named} by product"
     return table(
         frame,
         id=f"tab-{what.split()[0]}-product",
         title=title,
         formats=dict.fromkeys(frame.columns[1:], "count"),
-        subtitle=f"Deals lost {found.period.label}. A dash: none, or fewer than the smallest group shown.",
+        subtitle=f"Deals lost {found.period.label}. A dash: none, too few to show, or what would give those away.",
         source=SOURCE,
     )
 

@@ -14,7 +14,7 @@ from smarketing.measures.conversion import Breakdown
 from smarketing.measures.deals import WinRates
 from smarketing.measures.funnel import Funnel
 from smarketing.measures.headline import Headline
-from smarketing.measures.losses import UNNAMED, Losses
+from smarketing.measures.losses import OTHER, Losses
 from smarketing.measures.results import Finding, KeyFigure, NotApplicable
 from smarketing.report import formats
 from smarketing.report.plan_wording import ENDS, against_targets, is_or_are, named
@@ -77,21 +77,24 @@ def converted(funnel: Funnel) -> str:
 
 def truncated(funnel: Funnel) -> str:
     """Say which journeys were left out because exits are not on record as far back as entries, or an empty text."""
-    seen = funnel.observed_from
-    if seen is None:
-        return ""
-    began = formats.day(seen.start)
-    naive = formats.share(funnel.naive)
-    if seen.treatment == "whole_cohorts":
-        return (
-            f"Exits are on record only from {began}, while earlier {funnel.counted} are on file and look open. Only "
-            f"those that entered on or after that day are counted. A rate over all on file would be too low."
-        )
-    return (
-        f"Exits are on record only from {began}, and {funnel.counted} that left earlier are not on file. The others "
-        f"count from that day on, at the age they then had. The plain share of those on file won in time ({naive}) "
-        "ignores both this and the open ones."
-    )
+    said = []
+    for seen in funnel.observed_from:
+        # With two days in force each has to say which exits it speaks of.
+        ways = funnel.exits.loc[funnel.exits["exit"].isin(seen.stages), "label"]
+        exits = "Exits" if len(funnel.observed_from) == 1 else f"Exits ({', '.join(ways)})"
+        began = f"{exits} are on record only from {formats.day(seen.start)}"
+        if seen.treatment == "whole_cohorts":
+            said.append(
+                f"{began}, while earlier {funnel.counted} are on file and look open. Only those that entered on or "
+                "after that day are counted. A rate over all on file would be too low."
+            )
+        else:
+            said.append(
+                f"{began}, and {funnel.counted} that left earlier are not on file. The others count from that day on, "
+                f"at the age they then had. The plain share of those on file won in time "
+                f"({formats.share(funnel.naive)}) ignores both this and the open ones."
+            )
+    return " ".join(said)
 
 
 def headline_title(figures: Sequence[KeyFigure]) -> str:
@@ -196,18 +199,34 @@ def losses_title(found: Losses, what: str) -> str:
     """Title losses by the group whose share moved, or else the largest that is a named one."""
     if found.reason:
         return f"{formats.opening(what)}s are withheld: {found.reason}"
-    moved, named = found.moved, found.rows[~found.rows["group"].isin(UNNAMED)]
+    moved, named = found.moved, found.rows[found.rows["group"] != OTHER]
     if moved is not None:
         return (
             f"{moved['group']} {formats.moved_by(float(moved['change']))} as a {what}, "
-            f"to {formats.share(moved['share'])} of losses"
+            f"to {formats.share(moved['share'])} of {of_losses(found)}"
         )
     if named.empty:
         return f"No {what} is on record often enough to be named"
     largest = named.iloc[0]
     return (
-        f"{largest['group']} is the largest {what}, {formats.share(largest['share'])} of losses; no share clearly moved"
+        f"{largest['group']} is the largest {what}, {formats.share(largest['share'])} of {of_losses(found)}; no share "
+        "clearly moved"
     )
+
+
+def of_losses(found: Losses, what: str = "one") -> str:
+    """Say what a share of losses is a share of; ``what`` is what they name ("one" where that was just said)."""
+    return f"losses that name {what}" if found.lost > found.n or found.lost_before > found.n_before else "losses"
+
+
+def unnamed(found: Losses, what: str) -> str:
+    """Say how many losses name no reason or competitor, now and before; an empty text where all do."""
+    if of_losses(found) == "losses":
+        return ""
+    text = f"{formats.share(found.unnamed)} of the {formats.many(found.lost, 'deal')} lost name no {what}"
+    if not math.isnan(found.unnamed_before):
+        text += f", {formats.share(found.unnamed_before)} in the {found.before.days} days before"
+    return f"{text}; they are not counted here."
 
 
 def findings(
@@ -280,8 +299,9 @@ def findings(
             found.append(
                 _finding(
                     f"{shift['group']} {formats.moved_by(float(shift['change']))} as a {what}.",
-                    f"{formats.share(shift['share'])} of {formats.count(losses.n)} losses {losses.period.label}; the "
-                    f"change has a 95% interval of {interval}.",
+                    f"{formats.share(shift['share'])} of {formats.count(losses.n)} {of_losses(losses)}, "
+                    f"{losses.period.label}; the change has a 95% interval of {interval}. "
+                    f"{unnamed(losses, what)}".rstrip(),
                     f"what sales recorded at closing, {losses.period.days} days against the {losses.before.days} "
                     "before, cause not tested",
                     f"fig-{what.split()[0]}",
@@ -316,7 +336,7 @@ def limits(headline: Headline, funnel: Funnel | NotApplicable) -> list[str]:
             f"Rates are of those whose days are complete, so {formats.inside(longest.label)} speaks of "
             f"entries {longest.within_days} days ago; newer ones are not in it."
         )
-    if isinstance(funnel, Funnel) and funnel.observed_from is not None:
+    if isinstance(funnel, Funnel) and funnel.observed_from:
         said.append(truncated(funnel))
     return said
 

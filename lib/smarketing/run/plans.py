@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from smarketing.company.decisions import DecisionLog, read_decisions
 from smarketing.company.definitions import Definitions, read_definitions
 from smarketing.company.inputs import open_company
-from smarketing.company.tables import Company, CompanyError, MissingTable
+from smarketing.company.tables import Company, CompanyError, MissingTable, NoDays
 from smarketing.company.targets import Targets, read_targets, targets_of
 from smarketing.company.wrong_keys import explain, nearest
 from smarketing.company.yaml_file import read_yaml
@@ -134,6 +134,11 @@ class PipelineReview(Plan):
         A ``breakdown`` that the company does not record raises `CompanyError` here, before anything is measured.
         """
         company = open_company(self.path(self.inputs), data=None if self.data is None else self.path(self.data))
+        if company.has("leads") and not company.has_days:
+            raise CompanyError(
+                f"{company.name}: {NoDays()}, and a pipeline review does nothing else. Map `created_at` of leads in "
+                f"{self.inputs} and take `undated` out; leads without days can only be scored."
+            )
         found = view(company, self.agreed(), self.as_of or last_day(company), self.scope, redact=self.redact)
         # Where nothing enters the funnel, the data checks say so.
         with suppress(MissingTable):
@@ -150,7 +155,10 @@ class PipelineReview(Plan):
         """Read every file that the plan names; the data are opened by the notebook itself."""
         super().check()
         if self.targets is not None:
-            read_targets(self.path(self.targets))
+            planned = read_targets(self.path(self.targets))
+            for kpi in self.agreed().kpis.figures:
+                if kpi.kind != "reached":
+                    planned.check_totals(kpi.name)
         if not self.path(self.inputs).is_file():
             there = sorted(str(path.relative_to(project())) for path in project().glob("params/inputs/*.yml"))
             raise CompanyError(f"Input file {self.inputs} does not exist. {nearest(self.inputs, there)}")

@@ -30,6 +30,7 @@ from smarketing.measures.results import Check, Finding, KeyFigure
 from smarketing.report.exporter import Exported, export
 from smarketing.report.faults import NotFitToPublish
 from smarketing.report.layout import blocks_of
+from smarketing.run.artefacts import RUN_FOLDER
 from smarketing.run.ledger import Ledger, LedgerError, Recorded
 from smarketing.run.plans import AlignmentReport, Plan, PlanError, project, read_plan
 from smarketing.run.publishing import mend, placed, publish_index, write
@@ -133,6 +134,7 @@ def run_one(params: Path, reports: Path, root: Path) -> RunResult:
     home = reports / plan.notebook / plan.case
     staging = reports / ".staging" / uuid.uuid4().hex
     staging.mkdir(parents=True)
+    os.environ[RUN_FOLDER] = str(staging)
     try:
         executed = _execute(plan, params, reports, staging / "run.ipynb", root)
         exported = export(executed, kicker=plan.agreed().company)
@@ -145,13 +147,24 @@ def run_one(params: Path, reports: Path, root: Path) -> RunResult:
     except Exception as error:
         text = _explained(error)
         trace = "" if _says_it_all(error) else "\n" + traceback.format_exc()
+        _drop_files(staging)
         (staging / "error.txt").write_text(text + "\n" + trace, encoding="utf-8")
         with placed(staging, home / FAILED):
             pass
         Ledger(reports).failed(plan.notebook, plan.case, str(plan.as_of or ""), text)
         return RunResult(plan.notebook, plan.case, None, text, home / FAILED)
     finally:
+        del os.environ[RUN_FOLDER]
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _drop_files(staging: Path) -> None:
+    """Remove what a failed notebook had written: half a model or half a table must not be taken for one."""
+    for path in staging.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != "run.ipynb":
+            path.unlink()
 
 
 def _params(paths: Sequence[Path], faults: list[str]) -> Iterator[Path]:

@@ -21,7 +21,7 @@ STATUS_WORDS = {
     "on target": "On target",
     "behind": "Behind target",
     "too close to call": "Too close to call",
-    "no target": "No target",
+    "no target": "No target set",
     "withheld": "Withheld",
 }
 _TEXT_SHAPES = {
@@ -185,14 +185,15 @@ def _tile(figure: KeyFigure) -> Markup:
     if figure.target is not None:
         gap = formats.difference(figure.value - figure.target, unit, currency)
         pairs.append((f"Target {formats.value_of(figure.target, unit, currency)}", gap, ""))
-    else:
-        pairs.append(("Target", "none set", ""))
     if figure.prior is not None:
         pairs.append(
             (
                 f"{figure.prior_label or 'Before'} {formats.value_of(figure.prior, unit, currency)}",
                 formats.difference(figure.change, unit, currency),
-                formats.difference_interval(figure.change_lower, figure.change_upper, unit, currency),
+                # The season is in a change of a count or an amount, so what it may be by chance says little.
+                formats.difference_interval(figure.change_lower, figure.change_upper, unit, currency)
+                if unit in ("share", "days")
+                else "",
             )
         )
     else:

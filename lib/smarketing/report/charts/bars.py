@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from smarketing.report import formats, palette
 from smarketing.report.charts import canvas
 from smarketing.report.charts.canvas import Sheet
-from smarketing.report.charts.chart import Chart, check_columns, check_words, flags
+from smarketing.report.charts.chart import Chart, check_columns, check_rows, check_words, drawn, flags
 
 _ROW = {"wide": 36.0, "narrow": 50.0}
 
@@ -48,10 +48,8 @@ def bars(
     """
     check_columns(rows, "bars", required=("label", "value"), optional=("prior", "change", "emphasis", "note"))
     check_words(id, title=title, subtitle=subtitle, source=source, alt=alt)
-    if rows.empty:
-        raise ValueError("bars: got no rows; at least one is needed. Show not_applicable() instead.")
+    check_rows(rows, "bars")
     ordered = rows.sort_values("value", ascending=False, na_position="last", kind="stable").reset_index(drop=True)
-    wide, narrow = canvas.drawn_twice(id, alt, lambda sheet: paint(ordered, sheet, unit=unit, currency=currency))
     names: Mapping[str, str] = {
         "label": label_name,
         "value": value_label,
@@ -62,18 +60,17 @@ def bars(
     shown = ordered[[column for column in names if column in ordered.columns]].rename(columns=dict(names))
     money = f"{unit}:{currency}" if currency else unit
     kinds = {names["value"]: money, names["prior"]: money, "Change": f"difference {money}"}
-    return Chart(
+    return drawn(
+        lambda sheet: paint(ordered, sheet, unit=unit, currency=currency),
+        shown,
+        kinds,
         id=id,
         title=title,
         subtitle=subtitle,
         source=source,
         alt=alt,
-        data=shown,
-        formats={column: kind for column, kind in kinds.items() if column in shown.columns},
         how_to_read=how_to_read,
         so_what=so_what,
-        wide=wide,
-        narrow=narrow,
     )
 
 
@@ -142,10 +139,8 @@ def paint(rows: pd.DataFrame, sheet: Sheet, *, unit: str, currency: str) -> Figu
             label = canvas.shorten(str(row["label"]), sheet.width - 8, weight)
             canvas.write(figure, label, x=left, y=middle - 21, weight=weight)
         else:
-            lines = canvas.wrapped(str(row["label"]), left - 12, weight=weight)
-            for number, line in enumerate(lines):
-                height = middle + (number - (len(lines) - 1) / 2) * 15
-                canvas.write(figure, line, x=left - 10, y=height, align="right", weight=weight)
+            name = str(row["label"])
+            canvas.write_beside(figure, name, right=left - 10, middle=middle, room=left - 12, weight=weight)
         start = left + (reach - least) * scale + 9
         canvas.write(
             figure,

@@ -29,6 +29,7 @@ TEXT = 14.0
 """Size of every text in a chart, in pixels: at 390 px a narrow figure is shown at its own size or a little larger."""
 LINE = 18.0
 """Height of a line of such text."""
+_ON_FILL = "on-fill"
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,12 @@ def write(
     weight: int = 400,
     colour: str = "ink",
     size: float = TEXT,
+    on_fill: bool = False,
 ) -> Text:
-    """Write horizontal text at pixels from the figure's top left; ``y`` is the middle of the line."""
+    """Write horizontal text at pixels from the figure's top left; ``y`` is the middle of the line.
+
+    Text has a halo in the page's colour, so that lines do not run through it; not so ``on_fill``, on a coloured ground.
+    """
     full_width, full_height = figure.get_size_inches() * 72
     return figure.text(
         x / full_width,
@@ -90,7 +95,24 @@ def write(
         va="center_baseline",
         color=palette.LIGHT[colour],
         fontproperties=_font(weight, size),
+        gid=_ON_FILL if on_fill else None,
     )
+
+
+def write_beside(figure: Figure, text: str, *, right: float, middle: float, room: float, weight: int = 400) -> None:
+    """Write the name of a row at the left of its marks: up to two lines that end at ``right``."""
+    lines = wrapped(text, room, weight=weight)
+    for number, line in enumerate(lines):
+        y = middle + (number - (len(lines) - 1) / 2) * 15
+        write(figure, line, x=right, y=y, align="right", weight=weight)
+
+
+def over_all(figure: Figure) -> Axes:
+    """Return axes over the whole figure whose units are pixels from its top left corner."""
+    full_width, full_height = figure.get_size_inches() * 72
+    axes = frame(figure, left=0, top=0, width=full_width, height=full_height)
+    axes.set(xlim=(0, full_width), ylim=(full_height, 0))
+    return axes
 
 
 def clean(text: str) -> str:
@@ -201,6 +223,7 @@ def _to_svg(figure: Figure, identity: str, alt: str) -> str:
 def _tidy(tag: str, identity: str, used: set[str]) -> str:
     if tag.startswith("<path") and 'style="fill: none"' in tag:
         return ""
+    tag = tag.replace(f' id="{_ON_FILL}"', f' class="{_ON_FILL}"')
     tag = re.sub(r' id="([^"]*)"', lambda m: f' id="{identity}-{m[1]}"' if m[1] in used else "", tag)
     tag = re.sub(r'(url\(#|href="#)([^)"]+)', lambda m: f"{m[1]}{identity}-{m[2]}", tag)
     tag = tag.replace("xlink:href", "href").replace("\n", " ")

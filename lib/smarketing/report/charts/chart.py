@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
+from matplotlib.figure import Figure
 
+from smarketing.report.charts import canvas
+from smarketing.report.charts.canvas import Sheet
 from smarketing.report.formats import is_missing
 
 SHORTEST_ALT = 60
@@ -50,6 +53,61 @@ class Chart:
         return str(figure(self)._repr_mimebundle_()[0]["text/html"])
 
 
+def drawn(
+    paint: Callable[[Sheet], Figure],
+    data: pd.DataFrame,
+    formats: Mapping[str, str],
+    *,
+    id: str,
+    title: str,
+    subtitle: str,
+    source: str,
+    alt: str,
+    how_to_read: str = "",
+    so_what: str = "",
+) -> Chart:
+    """Return the chart of both drawings of ``paint``, the data behind them and the figure's words."""
+    wide, narrow = canvas.drawn_twice(id, alt, paint)
+    return Chart(
+        id=id,
+        title=title,
+        subtitle=subtitle,
+        source=source,
+        alt=alt,
+        data=data,
+        formats={column: unit for column, unit in formats.items() if column in data.columns},
+        how_to_read=how_to_read,
+        so_what=so_what,
+        wide=wide,
+        narrow=narrow,
+    )
+
+
+def behind(
+    frame: pd.DataFrame, columns: Mapping[str, tuple[str, str]], *, optional: tuple[str, ...] = ()
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return the table behind a figure, and the unit of each of its columns.
+
+    ``columns`` names the heading and the unit ("" for text) of each column of ``frame`` that is shown, in order; an
+    optional one without any value is left out.
+    """
+    kept = [
+        name for name in columns if name in frame.columns and not (name in optional and bool(frame[name].isna().all()))
+    ]
+    units = {columns[name][0]: columns[name][1] for name in kept if columns[name][1]}
+    return frame[kept].rename(columns={name: columns[name][0] for name in kept}), units
+
+
+def thinned(lines: pd.DataFrame, *, most: int = 40) -> pd.DataFrame:
+    """Keep the first and last row of each ``line`` and at most ``most`` between: a table to read, not a dump."""
+    parts = []
+    for _, part in lines.groupby("line", sort=False):
+        every = max(1, -(-len(part) // most))
+        keep = [index for index in range(len(part)) if index % every == 0 or index == len(part) - 1]
+        parts.append(part.iloc[keep])
+    return pd.concat(parts, ignore_index=True)
+
+
 def check_words(identity: str, *, title: str, subtitle: str, source: str, alt: str) -> None:
     """Raise ``ValueError`` unless a figure may be published under these words."""
     check_id(identity)
@@ -81,6 +139,12 @@ def check_columns(frame: pd.DataFrame, name: str, *, required: tuple[str, ...], 
         allowed = ", ".join(required) + (f" and optionally {', '.join(optional)}" if optional else "")
         problem = f"{missing[0]!r} is missing" if missing else f"{unknown[0]!r} is not known"
         raise ValueError(f"{name}: column {problem}; got {got}; allowed are {allowed}. Rename or drop columns.")
+
+
+def check_rows(frame: pd.DataFrame, name: str, what: str = "rows") -> None:
+    """Raise ``ValueError`` for a frame without rows."""
+    if frame.empty:
+        raise ValueError(f"{name}: got no {what}; at least one is needed. Show not_applicable() instead.")
 
 
 def flags(frame: pd.DataFrame, column: str) -> list[bool]:

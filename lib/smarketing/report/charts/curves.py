@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from smarketing.report import formats, palette
 from smarketing.report.charts import canvas, labels, scales
 from smarketing.report.charts.canvas import LINE, Sheet
-from smarketing.report.charts.chart import Chart, check_columns, check_words, flags
+from smarketing.report.charts.chart import Chart, check_columns, check_words, drawn, flags, thinned
 
 _MOST_COLOURS = len(palette.SERIES)
 
@@ -54,22 +54,20 @@ def curves(
     def painting(sheet: Sheet) -> Figure:
         return paint(kept, sheet, horizon=horizon, horizon_label=horizon_label, target=target, age_label=age_label)
 
-    wide, narrow = canvas.drawn_twice(id, alt, painting)
     names = {"line": line_label, "age": age_label, "share": "Share", "lower": "Lower", "upper": "Upper"}
-    data = _thinned(kept)[[name for name in names if name in kept.columns]].rename(columns=names)
+    data = thinned(kept)[[name for name in names if name in kept.columns]].rename(columns=names)
     kinds = {age_label: "count", "Share": "share", "Lower": "share", "Upper": "share"}
-    return Chart(
+    return drawn(
+        painting,
+        data,
+        kinds,
         id=id,
         title=title,
         subtitle=subtitle,
         source=source,
         alt=alt,
-        data=data,
-        formats={name: kind for name, kind in kinds.items() if name in data.columns},
         how_to_read=how_to_read,
         so_what=so_what,
-        wide=wide,
-        narrow=narrow,
     )
 
 
@@ -156,9 +154,7 @@ def paint(
 
 
 def _connector(figure: Figure, x: float, y: float, to_x: float, to_y: float, colour: str) -> None:
-    full_width, full_height = figure.get_size_inches() * 72
-    axes = canvas.frame(figure, left=0, top=0, width=full_width, height=full_height)
-    axes.set(xlim=(0, full_width), ylim=(full_height, 0))
+    axes = canvas.over_all(figure)
     axes.plot([x, to_x - 10, to_x], [y, to_y, to_y], color=colour, linewidth=1.4, solid_capstyle="butt")
 
 
@@ -171,13 +167,3 @@ def _colour(place: int, name: str, told: set[str]) -> str:
     if name not in told:
         return palette.LIGHT["grey"]
     return palette.LIGHT[palette.SERIES[place % _MOST_COLOURS]]
-
-
-def _thinned(lines: pd.DataFrame, most: int = 40) -> pd.DataFrame:
-    """Keep every line's first and last row and at most ``most`` between: a table to read, not a dump."""
-    parts = []
-    for _, part in lines.groupby("line", sort=False):
-        every = max(1, -(-len(part) // most))
-        keep = [index for index in range(len(part)) if index % every == 0 or index == len(part) - 1]
-        parts.append(part.iloc[keep])
-    return pd.concat(parts, ignore_index=True)

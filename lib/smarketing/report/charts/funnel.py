@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from smarketing.report import formats, palette
 from smarketing.report.charts import canvas
 from smarketing.report.charts.canvas import LINE, Sheet
-from smarketing.report.charts.chart import Chart, check_columns, check_words
+from smarketing.report.charts.chart import Chart, check_columns, check_rows, check_words, drawn
 
 _REQUIRED = ("stage", "count", "share")
 _OPTIONAL = ("share_lower", "share_upper", "step_rate", "step_lower", "step_upper", "step_change")
@@ -52,27 +52,22 @@ def funnel(
     check_words(id, title=title, subtitle=subtitle, source=source, alt=alt)
     if exits is not None:
         check_columns(exits, "funnel exits", required=("exit", "share"), optional=("lower", "upper"))
-    if steps.empty:
-        raise ValueError("funnel: got no stages; at least one is needed. Show not_applicable() instead.")
+    check_rows(steps, "funnel", "stages")
     rows = steps.reindex(columns=[*_REQUIRED, *_OPTIONAL]).reset_index(drop=True)
     others = pd.DataFrame(columns=["exit", "share", "lower", "upper"]) if exits is None else exits
     others = others.reindex(columns=["exit", "share", "lower", "upper"]).reset_index(drop=True)
-    wide, narrow = canvas.drawn_twice(
-        id, alt, lambda sheet: paint(rows, others, sheet, change_label=change_label, exits_label=exits_label)
-    )
     data, kinds = _data(rows, others)
-    return Chart(
+    return drawn(
+        lambda sheet: paint(rows, others, sheet, change_label=change_label, exits_label=exits_label),
+        data,
+        kinds,
         id=id,
         title=title,
         subtitle=subtitle,
         source=source,
         alt=alt,
-        data=data,
-        formats=kinds,
         how_to_read=how_to_read,
         so_what=so_what,
-        wide=wide,
-        narrow=narrow,
     )
 
 
@@ -176,10 +171,7 @@ def _row_label(figure: Figure, name: str, sheet: Sheet, *, left: float, y: float
     if sheet.narrow:
         canvas.write(figure, canvas.shorten(name, sheet.width - 4, weight), x=0, y=y - 10, weight=weight)
         return
-    lines = canvas.wrapped(name, left - 14, weight=weight)
-    for number, line in enumerate(lines):
-        height = y + _BAR / 2 + (number - (len(lines) - 1) / 2) * 15
-        canvas.write(figure, line, x=left - 10, y=height, align="right", weight=weight)
+    canvas.write_beside(figure, name, right=left - 10, middle=y + _BAR / 2, room=left - 14, weight=weight)
 
 
 def _step(figure: Figure, row: pd.Series, *, left: float, y: float) -> None:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from smarketing.report import formats, palette
 from smarketing.report.charts import canvas, scales
 from smarketing.report.charts.canvas import LINE, Sheet
-from smarketing.report.charts.chart import Chart, check_columns, check_words, flags
+from smarketing.report.charts.chart import Chart, check_columns, check_rows, check_words, drawn, flags
 
 _OPTIONAL = ("n", "emphasis", "told", "note")
 _ROW = {"wide": 32.0, "narrow": 48.0}
@@ -48,8 +48,7 @@ def intervals(
     """
     check_columns(rows, "intervals", required=("label", "value", "lower", "upper"), optional=_OPTIONAL)
     check_words(id, title=title, subtitle=subtitle, source=source, alt=alt)
-    if rows.empty:
-        raise ValueError("intervals: got no rows; at least one is needed. Show not_applicable() instead.")
+    check_rows(rows, "intervals")
     ordered = rows.reindex(columns=["label", "value", "lower", "upper", *_OPTIONAL]).reset_index(drop=True)
     ordered = ordered.astype({"value": float, "lower": float, "upper": float})
     kind = f"{unit}:{currency}" if currency else unit
@@ -57,7 +56,6 @@ def intervals(
     def painting(sheet: Sheet) -> Figure:
         return paint(ordered, sheet, unit=kind, reference=reference, reference_label=reference_label)
 
-    wide, narrow = canvas.drawn_twice(id, alt, painting)
     names = {
         "label": label_name,
         "n": n_label,
@@ -69,18 +67,17 @@ def intervals(
     data = ordered[list(names)].rename(columns=names)
     data = data.drop(columns=[name for name in (n_label, "Note") if data[name].isna().all()])
     kinds = {n_label: "count", value_label: kind, "Lower": kind, "Upper": kind}
-    return Chart(
+    return drawn(
+        painting,
+        data,
+        kinds,
         id=id,
         title=title,
         subtitle=subtitle,
         source=source,
         alt=alt,
-        data=data,
-        formats={name: form for name, form in kinds.items() if name in data.columns},
         how_to_read=how_to_read,
         so_what=so_what,
-        wide=wide,
-        narrow=narrow,
     )
 
 
@@ -166,10 +163,7 @@ def _row_words(
         if not known:
             canvas.write(figure, canvas.shorten(end, sheet.width - 8), x=left, y=middle, colour="muted")
         return
-    lines = canvas.wrapped(label, left - 18, weight=weight)
-    for number, line in enumerate(lines):
-        y = middle + (number - (len(lines) - 1) / 2) * 15
-        canvas.write(figure, line, x=left - 14, y=y, align="right", weight=weight)
+    canvas.write_beside(figure, label, right=left - 14, middle=middle, room=left - 18, weight=weight)
     if known:
         canvas.write(figure, end, x=sheet.width, y=middle, align="right", weight=600 if weight == 600 else 400)
     else:

@@ -9,6 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+Path = np.ndarray
+"""Points of a mark in pixels, one a row: a line sampled densely, or the one point of a dot."""
+
 
 @dataclass(frozen=True)
 class Box:
@@ -94,3 +99,48 @@ def spread(positions: Sequence[float], *, gap: float, low: float, high: float) -
     for rank, index in enumerate(order):
         moved[index] = min(max(flat[rank], low), last) + rank * gap
     return moved
+
+
+def sampled(xs: Sequence[float], ys: Sequence[float], *, every: float = 6.0) -> Path:
+    """Return points along a line of straight pieces, at most ``every`` pixels apart; all in pixels."""
+    corners = np.column_stack([np.asarray(xs, dtype=float), np.asarray(ys, dtype=float)])
+    lengths = np.hypot(*np.diff(corners, axis=0).T) if len(corners) > 1 else np.zeros(0)
+    along = np.concatenate([[0.0], np.cumsum(lengths)])
+    stops = np.linspace(0.0, along[-1], max(int(np.ceil(along[-1] / every)), 1) + 1)
+    return np.column_stack([np.interp(stops, along, corners[:, column]) for column in (0, 1)])
+
+
+def beside(
+    own: Path,
+    others: Sequence[Path] = (),
+    *,
+    width: float,
+    height: float,
+    within: Box,
+    taken: Sequence[Box] = (),
+    step: float = 7.0,
+) -> Box:
+    """Return the place of a text that names a line or a dot: near its own marks, away from the others.
+
+    Every place on a raster is weighed: the distance from ``own`` counts for as much as half the want of distance from
+    ``others``, and marks under the text count most. Texts already ``taken`` are covered only where nothing is free.
+    """
+    lefts = np.arange(within.left, max(within.right - width, within.left) + 1e-9, step)
+    tops = np.arange(within.top, max(within.bottom - height, within.top) + 1e-9, step)
+    left, top = (each.ravel() for each in np.meshgrid(lefts, tops))
+
+    def away(points: Path) -> np.ndarray:
+        x, y = points[:, 0], points[:, 1]
+        across = np.maximum(np.maximum(left[:, None] - x, x - left[:, None] - width), 0.0)
+        down = np.maximum(np.maximum(top[:, None] - y, y - top[:, None] - height), 0.0)
+        return np.asarray(np.hypot(across, down).min(axis=1))
+
+    near = away(own)
+    far = np.minimum.reduce([away(points) for points in others]) if len(others) else np.full(len(left), np.inf)
+    cost = near + 0.5 * np.clip(60.0 - (far - near), 0.0, 120.0) + 200.0 * (near < 5) + 400.0 * (far < 4)
+    for box in taken:
+        over = (left < box.right) & (left + width > box.left) & (top < box.bottom) & (top + height > box.top)
+        cost = cost + 10_000.0 * over
+    # Rounded, so that two places that are alike are not told apart by a last digit.
+    best = int(np.argmin(np.round(cost, 2)))
+    return Box(float(left[best]), float(top[best]), float(left[best] + width), float(top[best] + height))

@@ -43,16 +43,23 @@ def entries(grains: Sequence[pd.DataFrame], prior_year_label: str, *, width: flo
         for kind, words in named
         if kind == "value" or (shown("lower") and shown("upper") if kind == "band" else shown(kind))
     ]
-    placed: list[Entry] = []
+    if len(kept) < 2:
+        return []
+    shortened = [canvas.shorten(words, width - _MARK - 4) for _, words in kept]
+    places = flow([_MARK + canvas.text_width(words) for words in shortened], width=width)
+    return [Entry(kind, words, line, x) for (kind, _), words, (line, x) in zip(kept, shortened, places, strict=True)]
+
+
+def flow(widths: Sequence[float], *, width: float) -> list[tuple[int, float]]:
+    """Return the line and the left end of things that stand side by side, broken into lines of ``width`` pixels."""
+    places: list[tuple[int, float]] = []
     line, x = 0, 0.0
-    for kind, words in kept if len(kept) > 1 else []:
-        words = canvas.shorten(words, width - _MARK - 4)
-        needed = _MARK + canvas.text_width(words)
+    for needed in widths:
         if x and x + needed > width:
             line, x = line + 1, 0.0
-        placed.append(Entry(kind, words, line, x))
+        places.append((line, x))
         x += needed + 18
-    return placed
+    return places
 
 
 def height(placed: Sequence[Entry]) -> float:
@@ -62,9 +69,8 @@ def height(placed: Sequence[Entry]) -> float:
 
 def draw(figure: Figure, placed: Sequence[Entry]) -> None:
     """Draw the entries at the top of the figure."""
-    full_width, full_height = figure.get_size_inches() * 72
-    axes = canvas.frame(figure, left=0, top=0, width=full_width, height=full_height)
-    axes.set(xlim=(0, full_width), ylim=(full_height, 0), zorder=-1)
+    axes = canvas.over_all(figure)
+    axes.set_zorder(-1)
     for entry in placed:
         y = LINE * entry.line + 10
         points = [entry.x, entry.x + 13, entry.x + 26]

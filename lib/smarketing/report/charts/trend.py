@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from smarketing.report import formats, palette
 from smarketing.report.charts import canvas, labels, legend, scales
 from smarketing.report.charts.canvas import LINE, Sheet
-from smarketing.report.charts.chart import Chart, check_columns, check_words
+from smarketing.report.charts.chart import Chart, check_columns, check_words, drawn
 
 _OPTIONAL = ("lower", "upper", "target", "prior_year")
 _MOST_PANELS = 3
@@ -72,22 +72,18 @@ def trend(
             if grain is not None:
                 check_columns(grain, f"trend {panel.label!r}", required=("period_label", "value"), optional=_OPTIONAL)
     captions = (weeks_label, months_label)
-    wide, narrow = canvas.drawn_twice(
-        id, alt, lambda sheet: paint(panels, sheet, captions=captions, prior_year_label=prior_year_label)
-    )
     data, kinds = _data(panels, captions, prior_year_label)
-    return Chart(
+    return drawn(
+        lambda sheet: paint(panels, sheet, captions=captions, prior_year_label=prior_year_label),
+        data,
+        kinds,
         id=id,
         title=title,
         subtitle=subtitle,
         source=source,
         alt=alt,
-        data=data,
-        formats=kinds,
         how_to_read=how_to_read,
         so_what=so_what,
-        wide=wide,
-        narrow=narrow,
     )
 
 

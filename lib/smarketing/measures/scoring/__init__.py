@@ -1,0 +1,13 @@
+"""Lead scores: from a company's tables to a score that both teams can trust, explain and deploy.
+
+| room | what it does |
+|---|---|
+| `sample` | the nouns: `Feature`, `Sample` (a row a lead at its scoring moment) |
+| `moments` | which leads are scored, at which moment, and what became of them since |
+| `fit` | columns of leads and accounts as features: who they are |
+| `engagement` | contacts dated before the moment as features: what they did, newest first |
+| `features` | the two together: `draw` a modelling sample, or a `feature_table` in the engine |
+| `labels` | who reached the stage within the horizon, as known on a day, with weights for who is too young |
+| `leakage` | before anything is fitted: which features know the outcome already |
+| `split` | earlier leads to learn from, later and matured ones to be tested on |
+"""
