@@ -8,14 +8,16 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from scipy.stats import norm
 
 from smarketing.company.demo import DemoTruth, TrueProbabilities, build_demo, true_probabilities_of
-from smarketing.company.demo.attributes import ACCOUNT_ATTRIBUTES, LEAD_ATTRIBUTES
+from smarketing.company.demo.attributes import ACCOUNT_ATTRIBUTES, CALL_OUTCOME, LEAD_ATTRIBUTES
 from smarketing.company.demo.signals import Choice, Count, Number, strength
 from smarketing.company.demo.touches import PAGES
 
 LEADS = 60_000
+PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -204,3 +206,10 @@ def test_every_lead_has_a_rules_score_at_its_creation(sql: duckdb.DuckDBPyConnec
         "and not newsletter limit 1"
     ).df()
     assert row["score"].tolist() == [15 + 20 + 5 + 5 + 10 + 0 + 5 + 5]
+
+
+def test_the_input_file_says_what_was_known_before_sales_spoke_to_a_lead() -> None:
+    said = yaml.safe_load((PROJECT / "params" / "inputs" / "demo.yml").read_text())["tables"]
+    for table, attributes in (("accounts", ACCOUNT_ATTRIBUTES), ("leads", LEAD_ATTRIBUTES)):
+        assert {each.name for each in attributes} <= set(said[table]["known"]["before"])
+    assert said["leads"]["known"]["after"] == [CALL_OUTCOME]
