@@ -89,7 +89,7 @@ def paint(rows: pd.DataFrame, sheet: Sheet, *, captions: tuple[str, str, str], n
         left, split, right = 2.0, 158.0, sheet.width - 6.0
     else:
         left = min(max(canvas.text_width(name, 700) for name in names), 150.0) + 16
-        split, right = left + 225.0, sheet.width - 262.0
+        split, right = left + 215.0, sheet.width - 290.0
     top = LINE + 14.0
     height = tall * len(rows)
     figure = canvas.blank(sheet, top + height + 2 * LINE + 14)
@@ -186,17 +186,14 @@ def _words(
         seen = f"withheld: {note}" if note else "withheld"
     sign, words, colour = _promise(row)
     first, x = (middle + 24, left) if sheet.narrow else (middle - 9, right + 20)
-    promised = (
-        ""
-        if formats.is_missing(row["predicted"])
-        else f"{formats.inside(predicted)} {formats.share(row['predicted'])} "
-    )
     canvas.write(figure, canvas.shorten(seen, sheet.width - x - 2, 600), x=x, y=first, weight=600)
     status = f"{sign} {words}"
-    room = sheet.width - x - canvas.text_width(status, 600) - 8
-    promised = canvas.shorten(promised, room)
-    canvas.write(figure, promised, x=x, y=first + LINE, colour="muted")
-    x += canvas.text_width(promised) + 6 if promised else 0
+    if not formats.is_missing(row["predicted"]):
+        number = formats.share(row["predicted"])
+        room = sheet.width - x - canvas.text_width(f" {number}") - canvas.text_width(status, 600) - 10
+        promised = f"{canvas.shorten(formats.inside(predicted), room)} {number}"
+        canvas.write(figure, promised, x=x, y=first + LINE, colour="muted")
+        x += canvas.text_width(promised) + 8
     canvas.write(figure, status, x=x, y=first + LINE, weight=600, colour=colour)
     name = str(row["band"])
     if not sheet.narrow:

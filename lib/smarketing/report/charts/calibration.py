@@ -54,9 +54,8 @@ def calibration(
     rows = rows.sort_values("predicted", kind="stable").reset_index(drop=True)
     shown = rows[rows["predicted"].notna() & rows["observed"].notna()].reset_index(drop=True)
     if shown.empty:
-        raise ValueError(
-            "calibration: got no bin with an observed rate; at least one is needed. Show not_applicable()."
-        )
+        missing = "got no bin with an observed rate; at least one is needed"
+        raise ValueError(f"calibration: {missing}. Show not_applicable() instead.")
 
     def painting(sheet: Sheet) -> Figure:
         captions = (predicted_label, observed_label)

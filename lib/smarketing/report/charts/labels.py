@@ -101,7 +101,7 @@ def spread(positions: Sequence[float], *, gap: float, low: float, high: float) -
     return moved
 
 
-def sampled(xs: Sequence[float], ys: Sequence[float], *, every: float = 6.0) -> Path:
+def sampled(xs: Sequence[float], ys: Sequence[float], *, every: float = 8.0) -> Path:
     """Return points along a line of straight pieces, at most ``every`` pixels apart; all in pixels."""
     corners = np.column_stack([np.asarray(xs, dtype=float), np.asarray(ys, dtype=float)])
     lengths = np.hypot(*np.diff(corners, axis=0).T) if len(corners) > 1 else np.zeros(0)
@@ -118,7 +118,7 @@ def beside(
     height: float,
     within: Box,
     taken: Sequence[Box] = (),
-    step: float = 7.0,
+    step: float = 8.0,
 ) -> Box:
     """Return the place of a text that names a line or a dot: near its own marks, away from the others.
 
