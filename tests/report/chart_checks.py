@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from itertools import combinations
 
 from matplotlib.figure import Figure
@@ -34,6 +35,20 @@ def collisions(figure: Figure) -> list[str]:
         if wide > 1 and high > 1:
             found.append(f"{text} | {other}")
     return found
+
+
+def check_layout(build: Callable[[], Chart], drawn: Sequence[Figure]) -> None:
+    """No two texts collide and none leaves the figure, on either sheet (``drawn`` as the fixture fills it)."""
+    build()
+    assert len(drawn) == 2
+    assert [collisions(figure) for figure in drawn] == [[], []]
+
+
+def check_repeats(build: Callable[[], Chart]) -> None:
+    """The same data give the same bytes."""
+    first, again = build(), build()
+    assert (first.wide, first.narrow) == (again.wide, again.narrow)
+    assert first.data.equals(again.data)
 
 
 def check_drawings(chart: Chart) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import report_samples as samples
+import scoring_samples
 from matplotlib.figure import Figure
 
 from smarketing.report.charts import canvas
@@ -58,6 +59,7 @@ def exports() -> dict[str, Exported]:
         "full": export(samples.pipeline_notebook(), kicker="Acme Revenue Operations", blocks=runner),
         "mirrored": export(samples.pipeline_notebook(-1), kicker="Acme Revenue Operations", blocks=runner),
         "thin": export(samples.thin_notebook(), kicker="Acme Revenue Operations"),
+        "scoring": export(scoring_samples.notebook(), kicker="Acme Revenue Operations"),
         "hostile": export(samples.hostile_notebook(), kicker=samples.HOSTILE[0], confidentiality=samples.HOSTILE[1]),
     }
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import report_samples
+from nbformat import NotebookNode, v4
 
-from smarketing.report import charts
+from smarketing.report import blocks, charts
 from smarketing.report.charts import Chart
 
 nan = np.nan
@@ -173,3 +175,15 @@ FIGURES = {
     "gains": gains_figure, "qini": qini_figure, "calibration": calibration_figure, "cost curve": cost_figure,
     "bands": bands_figure, "grid": grid_figure, "importance": importance_figure, "lead": lead_figure,
 }  # fmt: skip
+
+
+def notebook() -> NotebookNode:
+    """Return an executed report of these charts."""
+    return report_samples.through_a_file(
+        v4.new_markdown_cell("# Is the lead score to be trusted?"),
+        report_samples.code(blocks.title_block([("Data as of", "15 Nov 2026")])),
+        v4.new_markdown_cell("## The score"),
+        report_samples.code(*[blocks.figure(build()) for build in FIGURES.values()]),
+        report_samples.code(blocks.bottom_line("The score ranks well and promises too much."), blocks.decisions([]),
+                            blocks.key_numbers(report_samples.key_figures()[:3]), blocks.checks([])),
+    )  # fmt: skip

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from smarketing.report import formats, palette
 from smarketing.report.charts import canvas, scales
 from smarketing.report.charts.canvas import LINE, Sheet
-from smarketing.report.charts.chart import Chart, behind, check_columns, check_rows, check_words, drawn
+from smarketing.report.charts.chart import Chart, behind, check_columns, check_rows, check_shares, check_words, drawn
 
 _NUMBERS = ("share", "rate", "lower", "upper", "predicted", "n")
 _OPTIONAL = ("n", "kept", "note")
@@ -49,7 +49,7 @@ def bands(
     Raises
     ------
     ValueError
-        For missing or unknown columns, words that are missing, or no rows.
+        For missing or unknown columns, words that are missing, shares beyond 0 to 1, or no rows.
     """
     required = ("band", "share", "rate", "lower", "upper", "predicted")
     check_columns(rows, "bands", required=required, optional=_OPTIONAL)
@@ -57,6 +57,7 @@ def bands(
     check_rows(rows, "bands")
     ordered = rows.reindex(columns=[*required, *_OPTIONAL]).reset_index(drop=True)
     ordered = ordered.astype(dict.fromkeys(_NUMBERS, float))
+    check_shares(ordered, "bands", ("share", "rate", "predicted"))
     ordered["promise"] = [_promise(row)[1] for _, row in ordered.iterrows()]
 
     def painting(sheet: Sheet) -> Figure:
@@ -96,7 +97,9 @@ def paint(rows: pd.DataFrame, sheet: Sheet, *, captions: tuple[str, str, str], n
     heads = ((captions[0], left, split), (captions[1], split, right if sheet.narrow else sheet.width))
     for caption, start, end in heads:
         canvas.write(figure, canvas.shorten(caption, end - start - 14), x=start, y=9, colour="muted")
-    values = [float(value) for value in pd.concat([rows["rate"], rows["upper"], rows["predicted"]]).dropna()]
+    values = [
+        float(value) for value in pd.concat([rows["rate"], rows["upper"].clip(upper=1.0), rows["predicted"]]).dropna()
+    ]
     marks = scales.zero_based(values, "share", count=2 if sheet.narrow else 3)
     most = max([float(value) for value in rows["share"].dropna()] + [1e-9])
     bars = canvas.frame(figure, left=left, top=top, width=split - left - share_room - 20, height=height)

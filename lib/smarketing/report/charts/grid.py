@@ -12,7 +12,16 @@ from matplotlib.figure import Figure
 from smarketing.report import formats, palette
 from smarketing.report.charts import canvas, legend, scales
 from smarketing.report.charts.canvas import LINE, Sheet
-from smarketing.report.charts.chart import Chart, behind, check_columns, check_rows, check_words, drawn, flags
+from smarketing.report.charts.chart import (
+    Chart,
+    behind,
+    check_columns,
+    check_rows,
+    check_shares,
+    check_words,
+    drawn,
+    flags,
+)
 
 _OPTIONAL = ("lower", "upper", "emphasis", "note")
 _MOST_COLUMNS, _MOST_ROWS = 5, 6
@@ -59,13 +68,15 @@ def grid(
     Raises
     ------
     ValueError
-        For missing or unknown columns, words that are missing, no cells, two of one place, or too many.
+        For missing or unknown columns, words that are missing, rates beyond 0 to 1, no cells, two of one place, or too
+        many.
     """
     check_columns(cells, "grid", required=("row", "column", "rate", "n"), optional=_OPTIONAL)
     check_words(id, title=title, subtitle=subtitle, source=source, alt=alt)
     check_rows(cells, "grid", "cells")
     known = cells.reindex(columns=["row", "column", "rate", "n", *_OPTIONAL]).reset_index(drop=True)
     known = known.astype(dict.fromkeys(("rate", "n", "lower", "upper"), float) | {"row": str, "column": str})
+    check_shares(known, "grid", ("rate",))
     down, across = _order(known["row"], rows, "rows"), _order(known["column"], columns, "columns")
     if known.duplicated(["row", "column"]).any():
         twice = known[known.duplicated(["row", "column"])].iloc[0]

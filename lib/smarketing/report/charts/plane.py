@@ -69,11 +69,11 @@ class Plane:
         *,
         colour: str,
         weight: int = 400,
-        widest: float = 190.0,
+        widest: float = 180.0,
         lines: int = 2,
     ) -> None:
         """Write ``text`` near its own marks and clear of the others, tied to them by a thin line if it stands off."""
-        rows = canvas.wrapped(text, min(widest, self.box.right - self.box.left - 8), lines=lines, weight=weight)
+        rows = canvas.wrapped(text, min(widest, (self.box.right - self.box.left) / 2), lines=lines, weight=weight)
         width = max(canvas.text_width(row, weight) for row in rows) + 4
         room = Box(self.box.left + 3, self.box.top + 2, self.box.right - 2, self.box.bottom - 4)
         spot = labels.beside(own, others, width=width, height=_ROW * len(rows), within=room, taken=self.taken)
