@@ -434,6 +434,15 @@ def hostile_notebook() -> NotebookNode:
     exits = pd.DataFrame({"exit": [formula], "share": [0.5]})
     lines = pd.DataFrame({"line": [script, script, image, image], "age": [0, 9, 0, 9], "share": [0, 0.5, 0, 0.2]})
     week = periods([script, image, formula], [1.0, 2.0, 3.0], prior_year=[1.0, 1.0, 1.0])
+    gain = pd.DataFrame({"line": [script, script, image, image], "called": [0, 1, 0, 1], "captured": [0, 1, 0, 0.5]})
+    bins = pd.DataFrame(
+        {"predicted": [0.2, 0.3], "observed": [0.1, np.nan], "lower": 0.0, "upper": 0.2, "note": script}
+    )
+    points = pd.DataFrame({"threshold": [0.0, 1.0], "value": [1.0, 2.0]})
+    marks = pd.DataFrame({"label": [script, image], "threshold": [0.3, 0.6]})
+    held = pd.DataFrame({"band": [script, image], "share": 0.5, "rate": [0.1, np.nan], "lower": 0.0, "upper": 0.2,
+                         "predicted": 0.1, "note": formula})  # fmt: skip
+    cells = pd.DataFrame({"row": [script, image], "column": formula, "rate": [0.1, np.nan], "n": 9})
     table = pd.DataFrame({script: [formula, "+1", "-cmd", "@sum", "\tx", "\rx"], "Number": [-1.5, 2, 3, 4, 5, 6]})
     check = Check(code=script, question=image, outcome="warning", detail=formula, remedy=script)
     return through_a_file(
@@ -454,6 +463,12 @@ def hostile_notebook() -> NotebookNode:
                     id="fig-weeks", weeks_label=image, prior_year_label=formula, **words,
                 )
             ),
+            blocks.figure(charts.gains(gain, id="fig-gain", cut_off=0.2, cut_off_label=image, **words)),
+            blocks.figure(charts.calibration(bins, id="fig-bins", top_label=script, **words)),
+            blocks.figure(charts.cost_curve(points, id="fig-cost", marks=marks, leads_label=image, **words)),
+            blocks.figure(charts.bands(held, id="fig-held", band_label=script, predicted_label=image, **words)),
+            blocks.figure(charts.grid(cells, id="fig-cells", row_label=image, column_label=script, **words)),
+            blocks.figure(charts.reasons(groups, id="fig-reasons", label_name=script, **words)),
             blocks.table(table, id="tab-hostile", title=script, subtitle=image, source=formula),
             blocks.note(script, heading=image),
             blocks.not_applicable(script, image),

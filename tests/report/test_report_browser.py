@@ -14,7 +14,7 @@ import report_samples as samples
 
 from smarketing.report.exporter import export
 
-NAMES = ("full", "thin", "hostile", "index")
+NAMES = ("full", "scoring", "thin", "hostile", "index")
 RUN_AXE = """async () => {
   document.querySelectorAll('details').forEach(d => d.open = true);
   const result = await axe.run(document, {resultTypes: ['violations']});
@@ -80,7 +80,7 @@ def test_no_text_is_under_11_px_on_a_phone(pages: dict[str, Path], opened: Calla
 
 
 @pytest.mark.parametrize("width", [1280, 1000, 660, 390])
-@pytest.mark.parametrize("name", ["full", "mirrored"])
+@pytest.mark.parametrize("name", ["full", "mirrored", "scoring"])
 def test_labels_in_charts_do_not_collide_in_the_browser(
     pages: dict[str, Path], opened: Callable[..., Any], name: str, width: int
 ) -> None:

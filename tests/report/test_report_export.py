@@ -137,10 +137,10 @@ def test_references_are_filled_in_page_order(exports: dict[str, Exported]) -> No
 
 
 def test_every_figure_has_title_subtitle_source_alt_and_data(exports: dict[str, Exported]) -> None:
-    for name in ("full", "mirrored", "hostile"):
+    for name, number in (("full", 5), ("mirrored", 5), ("scoring", 8), ("hostile", 11)):
         text = exports[name].html
         figures = re.findall(r"<figure.*?</figure>", text, flags=re.DOTALL)
-        assert len(figures) == 5
+        assert len(figures) == number
         for figure in figures:
             labels = Outline(figure).labels
             assert len(labels) == 2 and labels[0] == labels[1] and len(labels[0]) >= 60
