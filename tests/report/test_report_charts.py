@@ -244,6 +244,17 @@ def test_nothing_to_draw_is_refused_with_the_remedy() -> None:
         charts.trend([], id="fig-x", **WORDS)
 
 
+def test_no_label_stands_beyond_the_target_of_its_point(drawn: list[Figure]) -> None:
+    # Last year runs close below the lowest week, whose target is close above it.
+    weeks = [700.0, 600, 650, 640, 650, 690]
+    trend_case(weeks, [9_000] * 12, prior_year=[value - 60 for value in weeks], target=[690] * 6)
+    for figure in drawn:
+        # The weeks are written first.
+        heights = {text.get_text(): text.get_position()[1] for text in reversed(figure.texts)}
+        of_600 = heights["0"] + (heights["500"] - heights["0"]) * 600 / 500
+        assert heights["600"] < of_600
+
+
 def test_the_data_behind_a_trend_names_measure_period_and_unit() -> None:
     data = samples.trend_figure().data
     assert list(data.columns[:5]) == ["Measure", "Grain", "Period", "Unit", "Actual"]

@@ -19,9 +19,9 @@ from smarketing.company.inputs import check_inputs
 from smarketing.company.tables import CompanyError
 from smarketing.report import formats
 from smarketing.run.ledger import Ledger, LedgerError
-from smarketing.run.plans import PlanError, project
+from smarketing.run.plans import PipelineReview, PlanError, project
 from smarketing.run.publishing import publish_index
-from smarketing.run.suite import read_runs, run_all, stderr, workers_for
+from smarketing.run.suite import read_runs, run_all, runs_and_faults, stderr, workers_for
 
 FAILED, WRONG = 1, 2
 
@@ -59,22 +59,21 @@ def demo(leads: int, seed: int, as_of: str, folder: str) -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the data files of an input file.")
 def check(files: tuple[Path, ...], data: Path | None) -> None:
-    """Check input files, params files or suites without running anything."""
+    """Check input files, params files or suites without running anything; every fault is told at once."""
     faults: list[str] = []
     for path in (path.resolve() for path in files):
         try:
             if path.parent.name == "inputs":
                 faults += check_inputs(path, data=data, progress=stderr)
             else:
-                for run in read_runs([path]):
-                    inputs = getattr(run.plan, "inputs", None)
-                    if inputs is not None:
-                        own = getattr(run.plan, "data", None)
-                        folder = data if own is None else run.plan.path(own)
-                        faults += check_inputs(run.plan.path(inputs), data=folder, progress=stderr)
+                runs, wrong = runs_and_faults([path])
+                faults += wrong
+                for run in runs:
+                    if isinstance(run.plan, PipelineReview):
+                        faults += run.plan.data_faults(data=data, progress=stderr)
         except (CompanyError, PlanError) as error:
             faults.append(str(error))
-    for fault in faults:
+    for fault in dict.fromkeys(faults):
         click.echo(fault, err=True)
     if faults:
         sys.exit(FAILED)

@@ -7,9 +7,10 @@ as they are, so the plan is read before papermill starts, and again in the noteb
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -17,12 +18,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from smarketing.company.decisions import DecisionLog, read_decisions
 from smarketing.company.definitions import Definitions, read_definitions
-from smarketing.company.inputs import open_company
-from smarketing.company.tables import Company, CompanyError, MissingTable
+from smarketing.company.inputs import open_company, open_or_faults
+from smarketing.company.reading import Progress
+from smarketing.company.tables import Company, CompanyError, Faults, MissingTable, faults_of
 from smarketing.company.targets import Targets, read_targets, targets_of
 from smarketing.company.wrong_keys import explain, nearest
 from smarketing.company.yaml_file import read_yaml
-from smarketing.measures.scope import Scope, breakdown
+from smarketing.measures.journeys import check_stages
+from smarketing.measures.scope import Scope, breakdown, check_scope, enrich
 from smarketing.measures.view import View, last_day, view
 from smarketing.run.ledger import Ledger, Recorded
 
@@ -103,9 +106,20 @@ class Plan(BaseModel):
         return tuple(name for name in (self.decisions, getattr(self, "targets", None)) if name is not None)
 
     def check(self) -> None:
-        """Read every file that the plan names, so that a mistake is found before anything runs."""
-        self.agreed()
-        self.decided()
+        """Read every file that the plan names, so that a mistake is found before anything runs.
+
+        Raises
+        ------
+        CompanyError
+            With everything that is wrong in any of them.
+        """
+        faults = self.faults()
+        if faults:
+            raise Faults(faults)
+
+    def faults(self) -> list[str]:
+        """Return everything that is wrong with the files that the plan names."""
+        return [fault for read in (self.agreed, self.decided) for fault in _wrong_with(read)]
 
 
 class PipelineReview(Plan):
@@ -146,17 +160,56 @@ class PipelineReview(Plan):
             return read_targets(self.path(self.targets))
         return targets_of(company) if company.has("targets") else Targets()
 
-    def check(self) -> None:
-        """Read every file that the plan names; the data are opened by the notebook itself."""
-        super().check()
+    def faults(self) -> list[str]:
+        """Return everything that is wrong with the files that the plan names; the data are another question."""
+        found = super().faults()
         if self.targets is not None:
-            planned = read_targets(self.path(self.targets))
-            for kpi in self.agreed().kpis.figures:
-                if kpi.kind != "reached":
-                    planned.check_totals(kpi.name)
+            found += _wrong_with(lambda: read_targets(self.path(str(self.targets)))) or self._wrong_totals(found)
         if not self.path(self.inputs).is_file():
             there = sorted(str(path.relative_to(project())) for path in project().glob("params/inputs/*.yml"))
-            raise CompanyError(f"Input file {self.inputs} does not exist. {nearest(self.inputs, there)}")
+            found.append(f"Input file {self.inputs} does not exist. {nearest(self.inputs, there)}")
+        return found
+
+    def _wrong_totals(self, found: Sequence[str]) -> list[str]:
+        """Return the targets whose parts are more than the whole, where the definitions say which are of sums."""
+        if found:
+            return []
+        planned = read_targets(self.path(str(self.targets)))
+        sums = [kpi.name for kpi in self.agreed().kpis.figures if kpi.kind != "reached"]
+        return [fault for name in sums for fault in _wrong_with(partial(planned.check_totals, name))]
+
+    def data_faults(self, *, data: Path | None = None, progress: Progress | None = None) -> list[str]:
+        """Return everything that is wrong with the data: their mapping, and what they lack for this plan.
+
+        ``data`` is the folder of the files where the plan names none.
+        """
+        inputs = self.path(self.inputs)
+        if not inputs.is_file():
+            return []
+        company, found = open_or_faults(inputs, data if self.data is None else self.path(self.data), progress)
+        if company is None:
+            return found
+        try:
+            return self._misfits(company)
+        finally:
+            company.backend.disconnect()
+
+    def _misfits(self, company: Company) -> list[str]:
+        """Return what the definitions, the scope and the breakdown ask of the data that they do not hold."""
+        if _wrong_with(self.agreed):
+            return []
+        definitions = self.agreed()
+        found = _wrong_with(lambda: check_stages(company, definitions))
+        day = self.as_of or last_day(company)
+        found += _wrong_with(lambda: check_scope(company.known_at(day), self.scope))
+        sound = not found
+        of_leads = definitions.stages.funnel[0].subject == "lead" and company.has("leads")
+        found += _wrong_with(lambda: breakdown(enrich(company, "lead" if of_leads else "opportunity"), self.breakdown))
+        found += _wrong_with(lambda: self.planned(company)) if self.targets is None else []
+        if sound:
+            with suppress(MissingTable):
+                found += _wrong_with(lambda: view(company, definitions, day, self.scope).deals)
+        return found
 
 
 class AlignmentReport(Plan):
@@ -201,6 +254,15 @@ def read_plan(path: Path) -> Plan:
     read = plan.read(values, f"Params file {path}")
     _not_the_demos(read, values, path)
     return read
+
+
+def _wrong_with(ask: Callable[[], object]) -> list[str]:
+    """Return what a question about a company's files or data is answered with, where it is refused."""
+    try:
+        ask()
+    except CompanyError as error:
+        return list(faults_of(error))
+    return []
 
 
 def _not_the_demos(plan: Plan, given: Mapping[str, Any], path: Path) -> None:
