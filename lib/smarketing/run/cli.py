@@ -1,4 +1,4 @@
-"""The command line: ``smarketing demo | check | run | lab | ledger``.
+"""The command line: ``smarketing demo | init | check | run | lab | ledger``.
 
 Exit codes: 0 all went well; 1 a run failed or data are wrong (the last good reports are untouched); 2 the command, a
 params file or a definitions file is wrong, and nothing has run.
@@ -15,7 +15,9 @@ from typing import NoReturn
 
 import click
 
-from smarketing.company.inputs import check_inputs
+from smarketing.company.definitions import read_definitions
+from smarketing.company.drafting import draft_definitions
+from smarketing.company.inputs import check_inputs, open_company
 from smarketing.company.tables import CompanyError
 from smarketing.report import formats
 from smarketing.run.ledger import Ledger, LedgerError
@@ -53,6 +55,28 @@ def demo(leads: int, seed: int, as_of: str, folder: str) -> None:
     except ValueError as error:
         _stop(str(error), WRONG)
     click.echo(f"The demo company is in {folder}; what is true of it is in {folder}/truth.json.")
+
+
+@main.command()
+@click.argument("inputs", type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the data files of the input file.")
+def init(inputs: Path, data: Path | None) -> None:
+    """Draft params/definitions_<name>.yml from the data of an input file, everything in it assumed."""
+    target = _project() / "params" / f"definitions_{inputs.stem}.yml"
+    if target.exists():
+        _stop(f"{_short(target)} is there already and is not overwritten. Edit it, or move it away.", WRONG)
+    try:
+        company = open_company(inputs.resolve(), data=data, progress=stderr)
+        text = draft_definitions(company, changed=date.today())
+    except CompanyError as error:
+        _stop(str(error), FAILED)
+    with target.open("x", encoding="utf-8") as stream:
+        stream.write(text)
+    try:
+        read_definitions(target)
+    except CompanyError as error:
+        _stop(f"{_short(target)} is drafted, and has to be put right before it can be used. {error}", FAILED)
+    click.echo(f"{_short(target)} is drafted. Every entry is assumed: go through it with sales and marketing.")
 
 
 @main.command()
@@ -129,6 +153,10 @@ def _project() -> Path:
         return project()
     except PlanError as error:
         _stop(str(error), WRONG)
+
+
+def _short(path: Path) -> str:
+    return path.relative_to(_project()).as_posix()
 
 
 def _stop(message: str, code: int) -> NoReturn:
