@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import report_samples as samples
+from PIL import Image
 
 from smarketing.report.exporter import export
 
@@ -71,6 +73,39 @@ def test_a_phone_need_not_scroll_sideways(
     pages: dict[str, Path], opened: Callable[..., Any], name: str, width: int
 ) -> None:
     assert opened(pages[name], width=width).evaluate(OVERFLOW) == 0
+
+
+WIDE = """() => { document.querySelectorAll('details').forEach(d => d.open = true);
+  // Letters and lines would hide what is behind them.
+  document.head.append(Object.assign(document.createElement('style'),
+    {textContent: '.scroll *{color:transparent!important;border-color:transparent!important;' +
+      'background:none!important}'}));
+  const boxes = [...document.querySelectorAll('.scroll')];
+  boxes.forEach((box, i) => box.id = 'box-' + i);
+  return ['wide', 'fits'].map(kind => boxes.findIndex(b => (b.scrollWidth > b.clientWidth + 40) === (kind === 'wide')));
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_table_that_goes_on_beside_the_screen_shows_a_shade_at_that_edge(
+    pages: dict[str, Path], opened: Callable[..., Any], scheme: str
+) -> None:
+    page = opened(pages["full"], width=390, scheme=scheme, bypass_csp=True)
+    wide, fits = page.evaluate(WIDE)
+    assert min(wide, fits) >= 0, "one table is wider than a phone, another is not"
+
+    def shaded(box: int) -> tuple[bool, ...]:
+        """Whether the left and the right edge differ from the middle."""
+        shot = Image.open(io.BytesIO(page.locator(f"#box-{box}").screenshot())).convert("L")
+        height, middle = shot.height // 2, shot.getpixel((shot.width // 2, shot.height // 2))
+        return tuple(abs(shot.getpixel((x, height)) - middle) > 12 for x in (1, shot.width - 2))
+
+    assert shaded(fits) == (False, False)
+    assert shaded(wide) == (False, True)
+    page.evaluate(f"document.getElementById('box-{wide}').scrollLeft = 20")
+    assert shaded(wide) == (True, True)
+    page.evaluate(f"document.getElementById('box-{wide}').scrollLeft = 9999")
+    assert shaded(wide) == (True, False)
 
 
 @pytest.mark.parametrize("name", NAMES)

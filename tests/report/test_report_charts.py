@@ -190,6 +190,16 @@ def test_nothing_to_draw_is_refused_with_the_remedy() -> None:
         charts.trend([], id="fig-x", **WORDS)
 
 
+def test_no_label_stands_beyond_the_target_of_its_point(drawn: list[Figure]) -> None:
+    # The target is so close above the last week that there is just room for a label over it.
+    weeks = [9.81e5, 1.17e6, 1.42e6, 1.14e6, 1.19e6, 1.09e6]
+    trend_case(weeks, [9e6] * 12, "money", target=[1.15e6] * 6, prior_year=[1e6, 9e5, 1.3e6, 8e5, 1.85e6, 1e6])
+    for figure in drawn:
+        # The weeks are written first.
+        heights = {text.get_text(): text.get_position()[1] for text in reversed(figure.texts)}
+        assert heights["$1.09M"] < heights["$0"] + (heights["$1M"] - heights["$0"]) * 1.09
+
+
 def test_the_data_behind_a_trend_names_measure_period_and_unit() -> None:
     data = samples.trend_figure().data
     assert list(data.columns[:5]) == ["Measure", "Grain", "Period", "Unit", "Actual"]

@@ -49,10 +49,15 @@ class Label:
     required: bool = False
 
 
-def around(x: float, y: float, width: float, height: float, *, gap: float = 8.0) -> tuple[Box, ...]:
-    """Return the places around a point, best first: above, below, then both nudged sideways and outward."""
+def around(
+    x: float, y: float, width: float, height: float, *, gap: float = 8.0, distances: Sequence[float] = (1, 2, 3.5)
+) -> tuple[Box, ...]:
+    """Return the places around a point, best first: above, below, then both nudged sideways and outward.
+
+    ``distances`` are tried in turn, as so many gaps from the point.
+    """
     centres = []
-    for distance in (gap, 2 * gap, 3.5 * gap):
+    for distance in (gap * times for times in distances):
         for shift in (0.0, -0.35, 0.35, -0.5, 0.5):
             centres += [(x + shift * width, y - distance - height / 2), (x + shift * width, y + distance + height / 2)]
     return tuple(
@@ -60,20 +65,31 @@ def around(x: float, y: float, width: float, height: float, *, gap: float = 8.0)
     )
 
 
-def place(labels: Sequence[Label], *, within: Box, obstacles: Sequence[Box] = ()) -> list[tuple[str, Box]]:
+def place(
+    labels: Sequence[Label], *, within: Box, obstacles: Sequence[Box] = (), pale: Sequence[Box] = ()
+) -> list[tuple[str, Box]]:
     """Return the labels that found a place, with it; required labels are placed first.
 
-    A label never overlaps another one; it avoids ``obstacles`` (marks of the chart) where any candidate does.
+    A label never overlaps another one; it avoids ``obstacles`` (marks of the chart) where any candidate does, and of
+    those the ``pale`` marks, over which it can still be read.
     """
     taken: list[tuple[str, Box]] = []
     for label in sorted(labels, key=lambda each: not each.required):
         free = [box for box in label.places if box.inside(within) and not any(box.overlap(other) for _, other in taken)]
         clear = [box for box in free if not any(box.overlap(mark) for mark in obstacles)]
-        if clear:
-            taken.append((label.text, clear[0]))
-        elif free and label.required:
-            taken.append((label.text, min(free, key=lambda box: sum(box.overlap(mark) for mark in obstacles))))
+        best = clear or (free if label.required else [])
+        if best:
+            taken.append(
+                (
+                    label.text,
+                    min(best, key=lambda box: (_covered(box, obstacles), _covered(box, pale))),
+                )  # first of ties
+            )
     return taken
+
+
+def _covered(box: Box, marks: Sequence[Box]) -> float:
+    return sum(box.overlap(mark) for mark in marks)
 
 
 def spread(positions: Sequence[float], *, gap: float, low: float, high: float) -> list[float]:
