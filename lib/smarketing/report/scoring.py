@@ -108,19 +108,17 @@ def _validity_table(study: Study) -> Block:
         columns.append(("New accounts", study.unseen))
     if study.at_random is not None:
         columns.append(("Random split", study.at_random))
-    rows = []
-    for name, label in wording.NAMES.items():
-        row: dict[str, object] = {"Measure": label}
-        for heading, found in columns:
-            row[heading] = _with_interval(found, name)
-        rows.append(row)
+    rows = [
+        {"Score": heading} | {label: _with_interval(found, name) for name, label in wording.NAMES.items()}
+        for heading, found in columns
+    ]
     flattered = _flattered(study)
     return table(
         pd.DataFrame(rows),
         id="tab-validity",
         title=f"What the score is worth, beside what could be used instead{flattered}",
-        subtitle="Value and 95% interval, drawn by account. New accounts: later leads of accounts that the score never "
-        "met. Random split: what a split without regard to time would have claimed.",
+        subtitle=f"Value and 95% interval by account. {wording.MEANING} New accounts: later leads of accounts that the "
+        "score never met. Random split: what a split without regard to time would have claimed.",
         source=SOURCE,
     )
 
@@ -194,7 +192,7 @@ def _families(study: Study) -> list[Block]:
         table(
             pd.DataFrame(rows),
             id="tab-families",
-            title=f"The {study.choice.chosen} was chosen: {study.choice.reason}",
+            title=study.choice.reason.removesuffix("."),
             subtitle="Both kinds of model, out of fold within the training leads. The one that a person can add up is "
             "taken unless the other is better by more than its uncertainty.",
             source=SOURCE,
@@ -249,7 +247,7 @@ def what_was_left_out(study: Study) -> list[Block]:
             table(
                 frame,
                 id="tab-powers",
-                title=f"{powers.iloc[0]['label']} is the strongest column alone, AUC "
+                title=f"{formats.opening(powers.iloc[0]['label'])} is the strongest column alone, AUC "
                 f"{formats.number(powers.iloc[0]['auc'])}",
                 formats=shares | dict.fromkeys(("AUC alone", "From", "To"), "number"),
                 subtitle="How far each column alone separates good leads from others; 0.5 is not at all.",
@@ -280,21 +278,34 @@ def what_it_looks_at(study: Study, found: Importance | NotApplicable) -> list[Bl
         )
         blocks.append(figure(drawn))
     if isinstance(study.model, Scorecard):
-        points = study.model.points_table()
-        frame = points.rename(
-            columns={"label": "Feature", "bin": "Value", "points": "Points", "n": "Leads", "rate": "Good"}
-        )
-        blocks.append(
-            table(
-                frame[["Feature", "Value", "Points", "Leads", "Good"]],
-                id="tab-scorecard",
-                title=f"The scorecard: {formats.many(len(frame['Feature'].unique()), 'feature')}, add up the points",
-                formats={"Points": "count", "Leads": "count", "Good": "share"},
-                subtitle=_adding_up(study.model),
-                source=SOURCE,
-            )
-        )
+        blocks.append(_card(study.model))
     return blocks
+
+
+def _card(model: Scorecard) -> Block:
+    """Show the points of the features that move scores beyond chance; the whole card stands beside the report."""
+    points = model.points_table()
+    main = points[points["feature"].isin(model.beyond_chance) & ((points["n"] > 0) | (points["points"] != 0))]
+    others = points[~points["feature"].isin(model.beyond_chance)]
+    frame = main.rename(columns={"label": "Feature", "bin": "Value", "points": "Points", "n": "Leads", "rate": "Good"})
+    frame["Feature"] = frame["Feature"].map(formats.opening).where(~frame["Feature"].duplicated(), "")
+    rest = ""
+    if len(others):
+        most = int(others["points"].abs().max())
+        rest = (
+            f" {formats.many(others['feature'].nunique(), 'more feature')} that move scores no more than chance does "
+            "give "
+            f"at most {formats.many(most, 'point')} each; scorecard.csv beside this report holds them all."
+        )
+    return table(
+        frame[["Feature", "Value", "Points", "Leads", "Good"]],
+        id="tab-scorecard",
+        title=f"The scorecard: {formats.many(main['feature'].nunique(), 'feature')} that move scores beyond chance, "
+        "add up",
+        formats={"Points": "count", "Leads": "count", "Good": "share"},
+        subtitle=_adding_up(model) + rest,
+        source=SOURCE,
+    )
 
 
 def _adding_up(model: Scorecard) -> str:

@@ -210,7 +210,7 @@ def findings(
                 f"{formats.many(len(out), 'column')} left out for knowing too much."
                 if out
                 else f"{formats.many(len(study.audit.flags), 'column')} to look at.",
-                leakage_title(study),
+                f"{leakage_title(study)}.",
                 "audit of every column before fitting",
                 "tab-leakage",
                 1.5 if out else 0.5,

@@ -6,6 +6,10 @@ lead. Differences whose interval includes zero are not called differences.
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from smarketing.company.definitions import Definitions
 from smarketing.company.scoring import Scoring
 from smarketing.measures.scoring.leakage import Flag
@@ -15,14 +19,20 @@ from smarketing.measures.scoring.views import Grid, Importance, Stability
 from smarketing.report import formats
 
 NAMES = {
-    "auc": "AUC: how often a lead that gets there is ranked above one that does not",
+    "auc": "AUC",
     "average_precision": "Average precision",
-    "lift": "Lift at sales' capacity",
-    "captured": "Share of good leads caught at capacity",
-    "brier_skill": "Brier skill: error of the probabilities saved against the base rate",
-    "calibration_intercept": "Calibration intercept (0 is right)",
-    "calibration_slope": "Calibration slope (1 is right)",
+    "lift": "Lift at capacity",
+    "captured": "Caught at capacity",
+    "brier_skill": "Brier skill",
+    "calibration_intercept": "Calibration intercept",
+    "calibration_slope": "Calibration slope",
 }
+MEANING = (
+    "AUC: how often a good lead is ranked above another one. Lift and caught: of the leads that sales can work, how "
+    "many "
+    "times as many are good as in a random pick, and which share of all good ones. Brier skill: error of the "
+    "probabilities saved against the base rate. Calibration: intercept 0 and slope 1 are right."
+)
 SCORES = {"score": "this score", "present": "the present rules", "newest": "newest first"}
 
 
@@ -57,7 +67,12 @@ def calibration_title(study: Study) -> str:
     intercept, slope = found.measure("calibration_intercept"), found.measure("calibration_slope")
     if intercept.lower > 0 or intercept.upper < 0:
         side = "too low" if intercept.value > 0 else "too high"
-        return f"Probabilities are {side} on average"
+        predicted = float(np.average(study.probability, weights=study.leads.weight)) if study.leads else math.nan
+        return (
+            f"Probabilities are {side} on average: {formats.share(predicted)} predicted, {formats.share(found.rate)} "
+            "came "
+            "true"
+        )
     if slope.lower > 1 or slope.upper < 1:
         return f"Probabilities are right on average, and too {'timid' if slope.value > 1 else 'extreme'} at the ends"
     return "Probabilities can be taken at their word: no clear departure from what happened"
@@ -84,7 +99,7 @@ def leakage_title(study: Study) -> str:
     faked = [flag for flag in out if flag.fakes is not None]
     if faked:
         worst = max(faked, key=lambda flag: flag.fakes or 0.0)
-        text += f"; {worst.label} alone would fake an AUC of {formats.number(worst.fakes)}"
+        text += f"; {formats.inside(worst.label)} alone would fake an AUC of {formats.number(worst.fakes)}"
     return text
 
 
@@ -129,7 +144,7 @@ def importance_title(found: Importance) -> str:
         return "The score looks at nothing"
     share = rows["weight"].head(3).sum() / rows["weight"].sum()
     names = rows["label"].head(3).tolist()
-    return f"{formats.listed(names)} move the score most, {formats.share(share)} of all movement"
+    return f"{formats.opening(formats.listed(names))} move the score most, {formats.share(share)} of all movement"
 
 
 def stability_title(found: Stability) -> str:

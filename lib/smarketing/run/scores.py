@@ -8,6 +8,7 @@ from pathlib import Path
 
 from smarketing.measures.scoring.deploy import Given
 from smarketing.measures.scoring.saving import save_model
+from smarketing.measures.scoring.scorecard import Scorecard
 from smarketing.report.lead_list import write_lead_list
 from smarketing.run.artefacts import published
 from smarketing.run.plans import PlanError, ScoreLeads
@@ -43,4 +44,7 @@ def write_score(given: Given | None, folder: Path, headers: Mapping[str, str]) -
     if given.card is not None:
         save_model(given.model, given.card, folder / "model")
         names.append("model/")
+    if isinstance(given.model, Scorecard):
+        given.model.points_table().to_csv(folder / "scorecard.csv", index=False, lineterminator="\n")
+        names.append("scorecard.csv")
     return tuple(names)

@@ -24,6 +24,9 @@
 | `views` | the grid of fit and engagement, what weighs most, whether it holds |
 | `deploy` | scored leads, and the model as SQL |
 | `monitor` | whether a saved model has aged |
+| `arms` | which leads were in which arm of an experiment |
+| `uplift` | who is worth contacting, beside who is likely; `uplift_scores` learns both, `uplift_judging` compares
+them |
 """
 
 from smarketing.measures.scoring.deploy import give_out, give_out_again
@@ -31,6 +34,7 @@ from smarketing.measures.scoring.features import draw, read
 from smarketing.measures.scoring.monitor import check_fit, watch
 from smarketing.measures.scoring.saving import load_model
 from smarketing.measures.scoring.study import study
+from smarketing.measures.scoring.uplift import uplift
 from smarketing.measures.scoring.value import stage_value
 from smarketing.measures.scoring.views import grid, importance, stability
 from smarketing.measures.scoring.worth import gains_curves, over_present, promises, thresholds
@@ -51,5 +55,6 @@ __all__ = [
     "stage_value",
     "study",
     "thresholds",
+    "uplift",
     "watch",
 ]
