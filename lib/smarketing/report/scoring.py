@@ -200,8 +200,8 @@ def _families(study: Study) -> list[Block]:
     ]
 
 
-def what_was_left_out(study: Study) -> list[Block]:
-    """Show the flags of the leakage audit, and the strongest single columns."""
+def what_was_left_out(study: Study, claimed: pd.DataFrame) -> list[Block]:
+    """Show the flags of the leakage audit, what the flagged columns would have claimed, and the strongest columns."""
     blocks: list[Block] = []
     flags = study.audit.flags
     if flags:
@@ -229,6 +229,8 @@ def what_was_left_out(study: Study) -> list[Block]:
         )
     else:
         blocks.append(note(f"{wording.leakage_title(study)}.", heading="Leakage audit."))
+    if len(claimed):
+        blocks.append(_claims(claimed))
     powers = study.audit.powers.dropna(subset=["auc"]).head(10)
     if len(powers):
         frame = powers.rename(
@@ -304,6 +306,31 @@ def _card(model: Scorecard) -> Block:
         "add up",
         formats={"Points": "count", "Leads": "count", "Good": "share"},
         subtitle=_adding_up(model) + rest,
+        source=SOURCE,
+    )
+
+
+def _claims(claimed: pd.DataFrame) -> Block:
+    """Show what the models would have claimed with the columns that were left out."""
+    frame = pd.DataFrame(
+        {
+            "Columns let in": claimed["with_columns"].replace("", "none: the models that were used"),
+            "Model": claimed["family"],
+            "AUC": claimed["auc"],
+            "From": claimed["lower"],
+            "To": claimed["upper"],
+        }
+    )
+    used, best = claimed[claimed["with_columns"] == ""]["auc"].max(), claimed["auc"].max()
+    return table(
+        frame,
+        id="tab-claims",
+        title=f"With what was left out, the score would claim an AUC of {formats.number(best)} instead of "
+        f"{formats.number(used)}",
+        formats=dict.fromkeys(("AUC", "From", "To"), "number"),
+        subtitle="Out of fold within the training leads, 95% interval by account. What is known only after the first "
+        "talk "
+        "cannot be used before it, so such an AUC would never come true.",
         source=SOURCE,
     )
 

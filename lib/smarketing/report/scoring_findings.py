@@ -182,8 +182,7 @@ def findings(
             _finding(
                 "The score can be trusted to order leads." if study.forward else "The score orders leads, out of fold.",
                 f"A lead that {words} is ranked above one that does not {formats.share(auc.value)} of the time (AUC, "
-                f"95% interval {formats.interval(auc.lower, auc.upper, 'share')}); {formats.count(found.n)} leads of "
-                f"{formats.count(found.accounts)} accounts, {formats.count(found.events)} good ones.",
+                f"95% interval {formats.interval(auc.lower, auc.upper, 'share')}); {_counted(found)}.",
                 "later leads, judged once" if study.forward else "grouped cross-validation, no dates in the export",
                 "fig-gains",
                 3.0,
@@ -221,9 +220,10 @@ def findings(
         if len(broken):
             said.append(
                 _finding(
-                    f"Band {formats.listed(broken['band'].tolist())} did not keep what it promises.",
-                    bands_title(promises),
-                    "later leads by band, accounts kept together",
+                    f"{formats.many(len(broken), 'band')} did not keep what "
+                    f"{'it promises' if len(broken) == 1 else 'they promise'}.",
+                    f"{bands_title(promises)}.",
+                    f"{promises.what} by band, accounts kept together",
                     "fig-bands",
                     2.0,
                 )
@@ -255,7 +255,7 @@ def _threshold(curve: CostCurve, definitions: Definitions) -> Finding:
     return _finding(
         f"The agreed threshold of {formats.share(at['threshold'])} {_fits(at, curve)}.",
         text,
-        "later leads; that leads not worked do not get there is an assumption",
+        f"{curve.what}; that leads not worked do not get there is an assumption",
         "fig-threshold",
         2.2,
     )
@@ -264,7 +264,7 @@ def _threshold(curve: CostCurve, definitions: Definitions) -> Finding:
 def _fits(at: object, curve: CostCurve) -> str:
     passed, worked = at["passed"], at["worked"]  # type: ignore[index]
     if passed - worked > 0.5:
-        return f"passes on {formats.count(round(passed - worked))} leads {curve.per} more than sales can work"
+        return f"passes {formats.count(round(passed - worked))} more leads {curve.per} than sales can work"
     if curve.per == "a week" and curve.capacity - worked > 0.5:
         return f"leaves {formats.count(round(curve.capacity - worked))} places {curve.per} of sales' capacity unused"
     return "fits the capacity of sales"
@@ -281,7 +281,7 @@ def _over_present(gain: tuple[float, float, float], curve: CostCurve, definition
     return _finding(
         claim,
         f"{formats.difference(value, 'money', currency)} {curve.per} at the same capacity, 95% interval {interval}.",
-        "later leads, both scores on the same ones; the present rules have steered who was worked",
+        f"{curve.what}, both scores on the same ones; the present rules have steered who was worked",
         "tab-validity",
         2.1,
     )
@@ -323,3 +323,9 @@ def _finite(value: float) -> float | None:
 
 def _finding(claim: str, detail: str, basis: str, evidence: str, weight: float) -> Finding:
     return Finding(theme=THEME, claim=claim, detail=detail, basis=basis, evidence=evidence, weight=weight)
+
+
+def _counted(found: Validity) -> str:
+    """Say how many leads, of how many accounts where that is another number, and how many good ones."""
+    of = "" if found.accounts == found.n else f" of {formats.count(found.accounts)} accounts"
+    return f"{formats.count(found.n)} leads{of}, {formats.count(found.events)} good ones"

@@ -98,7 +98,7 @@ def what_bands_promise(found: Bands | NotApplicable) -> list[Block]:
         id="fig-bands",
         title=wording.bands_title(found),
         subtitle=f"Share of {found.what} in each band, and the rate observed with its 95% interval beside the rate "
-        "promised. A promise is kept where the interval holds it.",
+        "promised. A promise is kept where the interval comes within a point of it.",
         source=SOURCE,
         alt=f"Two panels by band: bars of the share of leads, and dots with 95% intervals of the observed rate with "
         "a tick "

@@ -39,7 +39,7 @@ SCORES = {"score": "this score", "present": "the present rules", "newest": "newe
 def target_words(scoring: Scoring, definitions: Definitions) -> str:
     """Return what a good lead does, within a sentence."""
     if scoring.to_stage is None:
-        return f"has {scoring.outcome}"
+        return f"is marked “{scoring.words.get(str(scoring.outcome), scoring.outcome)}”"
     return f"reaches {definitions.stages.label(scoring.to_stage)} within {scoring.within_days} days"
 
 
@@ -118,11 +118,14 @@ def bands_title(found: Bands) -> str:
     judged = found.rows[found.rows["kept"].notna()]
     if judged.empty:
         return "Too few leads in any band to hold it to its promise"
-    broken = judged[judged["kept"].eq(False)]["band"].tolist()
-    if not broken:
+    if judged["kept"].all():
         names = judged["band"].tolist()
         return f"Band{'s' * (len(names) > 1)} {formats.listed(names)} kept what they promise"
-    return f"Band {formats.listed(broken)} did not keep what it promises"
+    said = [
+        f"band {row['band']} promised {formats.share(row['promised'])} and {formats.share(row['rate'])} came true"
+        for _, row in judged[judged["kept"].eq(False)].iterrows()
+    ]
+    return formats.opening(formats.listed(said))
 
 
 def grid_title(found: Grid) -> str:

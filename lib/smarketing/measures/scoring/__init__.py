@@ -19,6 +19,7 @@
 | `model_card`, `saving` | what a model is and is for; both as files that run no code when loaded |
 | `enough` | before fitting: how many parameters the leads can carry |
 | `study` | all of it in one: audit, split, fit, choose, judge once; `study_card` its model card |
+| `claims` | what the columns that were left out would have claimed |
 | `validity` | what a score is worth on leads it has not seen, with intervals by account |
 | `threshold`, `value`, `worth` | thresholds, bands and money |
 | `views` | the grid of fit and engagement, what weighs most, whether it holds |
@@ -29,6 +30,7 @@
 them |
 """
 
+from smarketing.measures.scoring.claims import claims
 from smarketing.measures.scoring.deploy import give_out, give_out_again
 from smarketing.measures.scoring.features import draw, read
 from smarketing.measures.scoring.monitor import check_fit, watch
@@ -41,6 +43,7 @@ from smarketing.measures.scoring.worth import gains_curves, over_present, promis
 
 __all__ = [
     "check_fit",
+    "claims",
     "draw",
     "gains_curves",
     "give_out",

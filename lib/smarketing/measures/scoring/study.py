@@ -49,6 +49,7 @@ class Study:
     scoring: Scoring
     sample: Sample
     labels: Labels
+    known: Labels
     split: Split | None
     audit: Audit
     used: tuple[Feature, ...]
@@ -113,7 +114,9 @@ def study(drawn: Drawn, definitions: Definitions, scoring: Scoring, *, draws: in
     x, cluster = sample.features[names], sample.cluster
     given = (known.value[fit_rows], known.weight[fit_rows])
     decision = enough(*given, parameters=count_parameters(x[fit_rows], used, *given) if used else 0)
-    blank = replace(_blank(sample, scoring, split, labels), audit=found, used=used, left_out=left_out, enough=decision)
+    blank = replace(
+        _blank(sample, scoring, split, labels), known=known, audit=found, used=used, left_out=left_out, enough=decision
+    )
     if not used:
         return replace(blank, unusable="no feature is left that is known before the scoring moment and may be used")
     if decision.decision == "refuse":
@@ -169,7 +172,7 @@ def _blank(sample: Sample, scoring: Scoring, split: Split | None, labels: Labels
     """Return a study in which nothing has been fitted."""
     nothing = Audit(flags=(), powers=pd.DataFrame(columns=["feature", "label", "auc"]), leads=0, events=0, reason=None)
     return Study(
-        scoring=scoring, sample=sample, labels=labels, split=split, audit=nothing, used=(),
+        scoring=scoring, sample=sample, labels=labels, known=labels, split=split, audit=nothing, used=(),
         left_out=pd.DataFrame(columns=["feature", "label", "why"]), enough=None, choice=None, model=None, leads=None,
         judged=np.zeros(0, dtype=np.int64), probability=np.zeros(0), rivals={}, later={}, unseen=None, at_random=None,
         families=pd.DataFrame(), unusable="",

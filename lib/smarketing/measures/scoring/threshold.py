@@ -26,6 +26,9 @@ FloatArray = npt.NDArray[np.float64]
 POINTS = 40
 """How many thresholds a curve is drawn at, besides those that have a name."""
 
+CLOSE = 0.01
+"""A rate within a point of its promise keeps it: with enough leads any difference is clear, however small."""
+
 PER = 100
 """Without dates, amounts are for so many leads instead of a week."""
 
@@ -194,7 +197,7 @@ class Bands:
 
     ``rows``: a row a band, best first: ``band``, ``from_probability``, ``n``, ``share`` (of leads), ``promised`` (mean
     predicted probability), ``rate`` (observed) with ``lower`` and ``upper`` (accounts kept together), ``kept`` (True:
-    the interval holds the promise; False: it does not; None: too little evidence) and ``reason``.
+    the interval comes within `CLOSE` of the promise; False: it does not; None: too little evidence) and ``reason``.
     """
 
     rows: pd.DataFrame
@@ -241,7 +244,8 @@ def bands(leads: Leads, probability: FloatArray, limits: Mapping[str, float], *,
             if not row["reason"]:
                 rate = share(cluster_sums(part.cluster, part.weight, part.outcome))
                 row |= {"rate": rate.value, "lower": rate.lower, "upper": rate.upper}
-                row["kept"] = bool(rate.lower <= row["promised"] <= rate.upper)  # type: ignore[operator]
+                promised = float(row["promised"])  # type: ignore[arg-type]
+                row["kept"] = bool(rate.lower - CLOSE <= promised <= rate.upper + CLOSE)
         rows.append(row)
     return Bands(pd.DataFrame(rows), leads.what)
 

@@ -12,7 +12,7 @@ from smarketing.measures.scoring.value import StageValue
 
 def thresholds(study: Study, worth: StageValue, *, draws: int = DRAWS) -> CostCurve | NotApplicable:
     """Return what thresholds are worth on the judged leads."""
-    reason = _nothing_judged(study) or ("" if worth.value is not None else worth.reason)
+    reason = _no_use(study) or ("" if worth.value is not None else worth.reason)
     if reason:
         return NotApplicable(reason)
     assert study.leads is not None and worth.value is not None
@@ -28,7 +28,7 @@ def thresholds(study: Study, worth: StageValue, *, draws: int = DRAWS) -> CostCu
 
 def promises(study: Study, evidence: Evidence) -> Bands | NotApplicable:
     """Return whether the bands keep what they promise on the judged leads."""
-    reason = _nothing_judged(study)
+    reason = _no_use(study)
     if reason:
         return NotApplicable(reason)
     assert study.leads is not None
@@ -41,7 +41,7 @@ def over_present(study: Study, worth: StageValue, *, draws: int = DRAWS) -> tupl
     None where there are no present rules, no value, or nothing was judged.
     """
     present = study.rivals.get("present")
-    if present is None or worth.value is None or _nothing_judged(study):
+    if present is None or worth.value is None or _no_use(study):
         return None
     assert study.leads is not None
     return gain_at_capacity(
@@ -61,6 +61,11 @@ def gains_curves(study: Study, *, draws: int = DRAWS) -> tuple[Gains, ...]:
     assert study.leads is not None
     scores = {"score": study.probability, **study.rivals}
     return tuple(gains(study.leads, score, name=name, draws=draws) for name, score in scores.items())
+
+
+def _no_use(study: Study) -> str:
+    """Return why the score is of no use, so that nothing is worked out about using it; empty where it may be used."""
+    return f"there is no usable score: {study.unusable}" if study.unusable else ""
 
 
 def _nothing_judged(study: Study) -> str:
