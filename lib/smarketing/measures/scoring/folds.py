@@ -8,7 +8,7 @@ import pandas as pd
 from smarketing.measures.scoring.sample import Feature
 
 FOLDS = 5
-COPIES = 60
+COPIES = 40
 MOST_SHUFFLES = 5
 FEWEST_CLUSTERS = 10
 """Accounts with the outcome, and without it, below which nothing is fitted."""
