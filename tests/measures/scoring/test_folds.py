@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from scored_leads import feature
-from smarketing.measures.scoring.folds import check_training, grouped_folds, log_loss, shuffles
+from smarketing.measures.scoring.folds import beyond_shuffled, check_training, grouped_folds, log_loss
 
 
 def test_accounts_stay_together_and_folds_are_alike() -> None:
@@ -30,9 +30,15 @@ def test_log_loss_of_certain_mistakes_is_finite() -> None:
     assert loss == pytest.approx([np.log(2), 800, 800, np.log1p(np.exp(-2))])
 
 
-def test_shuffles_move_only_rows_of_known_label() -> None:
+def test_a_feature_has_to_beat_every_copy_in_every_order() -> None:
     known = np.arange(100) % 3 > 0
-    orders = shuffles(known, 15, seed=1)
+    orders: list[np.ndarray] = []
+
+    def spreads(order: np.ndarray) -> np.ndarray:
+        orders.append(order)
+        return np.array([3.0, 2.0, 1.0, 0.5, 0.5, 1.5 + len(orders) / 4])
+
+    assert beyond_shuffled(spreads, known, 15, seed=1).tolist() == [True, False, False]
     assert len(orders) == 3
     for order in orders:
         assert sorted(order) == list(range(100))

@@ -126,7 +126,7 @@ def extreme(family: str) -> Scorecard | Boosting:
         )  # fmt: skip
         return Scorecard(
             roles=(role,), factors=(factor,), start=0.0, unit=500.0, calibration=scale, penalty=1.0, selective=False,
-            chance=0.0, beyond_chance=("x",), out_of_fold=np.zeros(0),
+            beyond_chance=("x",), out_of_fold=np.zeros(0),
         )  # fmt: skip
     forest = Forest(
         baseline=0.0, roots=np.array([0]), feature=np.array([0, -1, -1]), categorical=np.zeros(3, dtype=bool),
@@ -135,7 +135,7 @@ def extreme(family: str) -> Scorecard | Boosting:
         count=np.array([2, 1, 1]),
     )  # fmt: skip
     return Boosting(
-        roles=(role,), levels=(None,), forest=forest, calibration=scale, chance=0.0, beyond_chance=("x",),
+        roles=(role,), levels=(None,), forest=forest, calibration=scale, beyond_chance=("x",),
         out_of_fold=np.zeros(0),
     )  # fmt: skip
 
@@ -162,7 +162,6 @@ def test_a_hundred_and_fifty_trees_are_not_too_deep_for_the_engine(engine: ibis.
             roots=np.tile(forest.roots, times),
         ),
         calibration=LogisticMap(0.0, 0.2),
-        chance=0.0,
         beyond_chance=(),
         out_of_fold=np.zeros(0),
     )
@@ -184,7 +183,7 @@ def extreme_text() -> Scorecard | Boosting:
     text = feature("x", "category")
     return Scorecard(
         roles=(text,), factors=(), start=0.0, unit=1.0, calibration=model.calibration, penalty=1.0, selective=False,
-        chance=0.0, beyond_chance=(), out_of_fold=np.zeros(0),
+        beyond_chance=(), out_of_fold=np.zeros(0),
     )  # fmt: skip
 
 

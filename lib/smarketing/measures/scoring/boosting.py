@@ -27,7 +27,7 @@ from smarketing.measures.scoring.encoding import (
     in_words,
     probability_in_engine,
 )
-from smarketing.measures.scoring.folds import check_training, grouped_folds, log_loss, shuffles
+from smarketing.measures.scoring.folds import beyond_shuffled, check_training, grouped_folds, log_loss
 from smarketing.measures.scoring.forest import Forest, read_forest
 from smarketing.measures.scoring.sample import Feature
 from smarketing.measures.scoring.shapley import expected_raw, forest_contributions
@@ -57,15 +57,14 @@ class Boosting:
 
     ``levels`` go by position of the feature (None for numbers). ``out_of_fold`` are calibrated probabilities of the
     training rows from models that saw no lead of the same account. ``base`` is the mean lead's log-odds, as the splits
-    went: base + contributions = log-odds. ``beyond_chance`` are the features whose contributions spread more than
-    those that any shuffled copy of a feature got (``chance``, in log-odds): others are no reasons.
+    went: base + contributions = log-odds. ``beyond_chance`` are the features that move log-odds more than any
+    shuffled copy of a feature does (see `beyond_shuffled`): others are no reasons.
     """
 
     roles: tuple[Feature, ...]
     levels: tuple[Levels | None, ...]
     forest: Forest
     calibration: LogisticMap
-    chance: float
     beyond_chance: tuple[str, ...]
     out_of_fold: np.ndarray
     family: str = "boosting"
@@ -182,17 +181,19 @@ def fit_boosting(
         missing=tuple(bool((code[known] == MISSING).any()) for code in codes),
         seed=seed,
     )
-    forest = _forest(plan, matrix[known], outcome[known], scaled[known])
     learned = [column[known] for column in _columns(features, roles, levels)]
-    chance = _chance_spread(plan, matrix[known], learned, outcome[known], scaled[known])
-    spreads = _spreads(forest, learned)
+    matter = beyond_shuffled(
+        lambda order: _spreads_beside_copies(plan, matrix[known], learned, outcome[known], scaled[known], order),
+        np.ones(int(known.sum()), dtype=bool),
+        sum(len(np.unique(code[known])) > 1 for code in codes),
+        seed=seed,
+    )
     return Boosting(
         roles=roles,
         levels=levels,
-        forest=forest,
+        forest=_forest(plan, matrix[known], outcome[known], scaled[known]),
         calibration=calibration,
-        chance=calibration.slope * chance,
-        beyond_chance=tuple(role.name for role, spread in zip(roles, spreads, strict=True) if spread > chance),
+        beyond_chance=tuple(role.name for role, matters in zip(roles, matter, strict=True) if matters),
         out_of_fold=expit(calibration.log_odds(raw[best])),
     )
 
@@ -226,25 +227,21 @@ def _forest(plan: _Plan, matrix: np.ndarray, outcome: np.ndarray, weight: np.nda
     return read_forest(model, plan.positions, plan.codings, plan.missing)
 
 
-def _chance_spread(
-    plan: _Plan, matrix: np.ndarray, columns: list[np.ndarray], outcome: np.ndarray, weight: np.ndarray
-) -> float:
-    """Return the largest spread of raw log-odds that a shuffled copy of a feature gets beside the features."""
-    largest, first = 0.0, plan.categories
-    varying = sum(len(np.unique(column[~np.isnan(column)])) > 1 for column in matrix.T)
-    for order in shuffles(np.ones(len(matrix), dtype=bool), varying, seed=plan.seed):
-        copies = matrix[order]
-        both = np.column_stack([matrix[:, :first], copies[:, :first], matrix[:, first:], copies[:, first:]])
-        forest = _forest(plan.doubled(), both, outcome, weight)
-        spreads = _spreads(forest, columns + [column[order] for column in columns])
-        largest = max(largest, float(spreads[len(columns) :].max()))
-    return largest
-
-
-def _spreads(forest: Forest, columns: list[np.ndarray]) -> np.ndarray:
-    """Return the spread of each feature's contributions, over rows enough to tell."""
-    apart = max(1, len(columns[0]) // ROWS_FOR_CHANCE)
-    spreads: np.ndarray = forest_contributions(forest, [column[::apart] for column in columns]).std(axis=0)
+def _spreads_beside_copies(
+    plan: _Plan,
+    matrix: np.ndarray,
+    columns: list[np.ndarray],
+    outcome: np.ndarray,
+    weight: np.ndarray,
+    order: np.ndarray,
+) -> np.ndarray:
+    """Return how much each feature, and then each copy in the rows' new ``order``, moves log-odds in one model."""
+    copies, first = matrix[order], plan.categories
+    both = np.column_stack([matrix[:, :first], copies[:, :first], matrix[:, first:], copies[:, first:]])
+    forest = _forest(plan.doubled(), both, outcome, weight)
+    apart = max(1, len(matrix) // ROWS_FOR_CHANCE)
+    some = [column[::apart] for column in columns] + [column[order][::apart] for column in columns]
+    spreads: np.ndarray = forest_contributions(forest, some).std(axis=0)
     return spreads
 
 
