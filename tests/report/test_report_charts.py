@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
+import report_sample_figures as sample_figures
 import report_samples as samples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -87,8 +88,8 @@ def trend_case(
         label=label,
         unit=unit,
         currency="USD",
-        weeks=samples.periods(samples.WEEKS, weeks, **columns),
-        months=samples.periods(samples.MONTHS, months),
+        weeks=sample_figures.periods(sample_figures.WEEKS, weeks, **columns),
+        months=sample_figures.periods(sample_figures.MONTHS, months),
     )
     return charts.trend([panel], id="fig-x", **WORDS)
 
