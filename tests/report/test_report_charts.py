@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+import report_sample_figures as sample_figures
 import report_samples as samples
 from chart_checks import LONG, WORDS, check_drawings, check_layout, check_repeats, collisions
 from hypothesis import HealthCheck, given, settings
@@ -49,8 +50,8 @@ def trend_case(
         label=label,
         unit=unit,
         currency="USD",
-        weeks=samples.periods(samples.WEEKS, weeks, **columns),
-        months=samples.periods(samples.MONTHS, months),
+        weeks=sample_figures.periods(sample_figures.WEEKS, weeks, **columns),
+        months=sample_figures.periods(sample_figures.MONTHS, months),
     )
     return charts.trend([panel], id="fig-x", **WORDS)
 

@@ -183,7 +183,7 @@ def _since(
 
 def _state(since: Validity, shift: Measured) -> tuple[State, str]:
     if since.reason:
-        return "cannot tell", f"too little has come of later leads yet: {since.reason}"
+        return "cannot tell", f"too little has come of leads since it was judged ({since.reason})"
     skill = since.measure("brier_skill")
     if not skill.lower > 0:
         return "refit", (

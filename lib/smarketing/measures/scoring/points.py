@@ -210,17 +210,13 @@ def cross_validate(
     return CrossValidated(penalty=best[0], first_penalty=best[1], out_of_fold=out_of_fold)
 
 
-def chance_spreads(
+def spreads_beside_copies(
     design: Design, outcome: np.ndarray, weight: np.ndarray, crossed: CrossValidated, order: np.ndarray
 ) -> np.ndarray:
-    """Return the spread of log-odds that a shuffled copy of each feature gets beside the features themselves.
-
-    ``order`` is the order into which the copies' rows are brought, all in the same: they keep their relations to each
-    other and lose any to the outcome.
-    """
+    """Return how much each feature, and then each copy in the rows' new ``order``, moves log-odds in one model."""
     both = design.beside(order)
     fitted = fit_coefficients(both, outcome, weight, crossed.penalty, crossed.first_penalty)
-    return both.spreads(fitted.coefficients, weight)[len(design.codes) :]
+    return both.spreads(fitted.coefficients, weight)
 
 
 def _allowed(regression: Regression, most: float | None) -> tuple[float, ...]:

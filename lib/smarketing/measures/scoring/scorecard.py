@@ -28,8 +28,14 @@ from smarketing.measures.scoring.encoding import (
     fit_levels,
     probability_in_engine,
 )
-from smarketing.measures.scoring.folds import check_training, grouped_folds, shuffles
-from smarketing.measures.scoring.points import Design, chance_spreads, cross_validate, fit_coefficients, round_to_points
+from smarketing.measures.scoring.folds import beyond_shuffled, check_training, grouped_folds
+from smarketing.measures.scoring.points import (
+    Design,
+    cross_validate,
+    fit_coefficients,
+    round_to_points,
+    spreads_beside_copies,
+)
 from smarketing.measures.scoring.sample import Feature
 
 MOST_BINS = 5
@@ -78,9 +84,9 @@ class Scorecard:
     ``calibration`` is the logistic map that is folded into both: fitted on out-of-fold log-odds of ``start`` + ``unit``
     * total. ``out_of_fold`` are calibrated probabilities of the training rows from models that saw no lead of the same
     account. ``penalty`` is the chosen C (1 / strength of the ridge), ``selective`` whether weak features were shrunk
-    more than strong ones. ``beyond_chance`` are the features whose contributions spread more than those that any
-    shuffled copy of a feature got (``chance``, in log-odds): others are no reasons. ``base`` is the average lead's
-    log-odds: base + contributions = log-odds.
+    more than strong ones. ``beyond_chance`` are the features that move log-odds more than any shuffled copy of a
+    feature does (see `beyond_shuffled`): others are no reasons. ``base`` is the average lead's log-odds: base +
+    contributions = log-odds.
     """
 
     roles: tuple[Feature, ...]
@@ -90,7 +96,6 @@ class Scorecard:
     calibration: LogisticMap
     penalty: float
     selective: bool
-    chance: float
     beyond_chance: tuple[str, ...]
     out_of_fold: np.ndarray
     family: str = "scorecard"
@@ -219,9 +224,9 @@ def fit_scorecard(
     card = round_to_points(design, fitted, outcome, scaled)
     calibration = logistic_map(crossed.out_of_fold, outcome, scaled)
     varying = sum(len(np.unique(code[known])) > 1 for code in design.codes)
-    orders = shuffles(known, varying, seed=seed)
-    chance = max(float(chance_spreads(design, outcome, scaled, crossed, order).max()) for order in orders)
-    spreads = design.spreads(fitted.coefficients, scaled)
+    matter = beyond_shuffled(
+        lambda order: spreads_beside_copies(design, outcome, scaled, crossed, order), known, varying, seed=seed
+    )
     return Scorecard(
         roles=roles,
         factors=tuple(
@@ -233,8 +238,7 @@ def fit_scorecard(
         calibration=calibration,
         penalty=crossed.penalty,
         selective=crossed.first_penalty is not None,
-        chance=calibration.slope * chance,
-        beyond_chance=tuple(role.name for role, spread in zip(roles, spreads, strict=True) if spread > chance),
+        beyond_chance=tuple(role.name for role, matters in zip(roles, matter, strict=True) if matters),
         out_of_fold=expit(calibration.log_odds(crossed.out_of_fold)),
     )
 
