@@ -54,9 +54,9 @@ def where_to_draw_the_line(
             "Worked by sales": curve.named["worked"],
             "Get there": curve.named["reached"],
             "Value": curve.named["value"],
-            "Against agreed": curve.named["gain"],
-            "From": curve.named["gain_lower"],
-            "To": curve.named["gain_upper"],
+            "Against agreed": curve.named["gain"].where(curve.named["name"] != "agreed"),
+            "From": curve.named["gain_lower"].where(curve.named["name"] != "agreed"),
+            "To": curve.named["gain_upper"].where(curve.named["name"] != "agreed"),
         }
     )
     money = f"money_short:{currency}"
@@ -68,7 +68,7 @@ def where_to_draw_the_line(
         table(
             frame,
             id="tab-threshold",
-            title="What moving the line costs marketing in leads and sales in work",
+            title=wording.line_title(curve),
             formats=kinds | {"Value": money} | dict.fromkeys(("Against agreed", "From", "To"), f"difference {money}"),
             subtitle=f"All {curve.per}, {curve.what}. From and To: 95% interval of the difference in value.",
             source=SOURCE,
@@ -101,8 +101,7 @@ def what_bands_promise(found: Bands | NotApplicable) -> list[Block]:
         "promised. A promise is kept where the interval comes within a point of it.",
         source=SOURCE,
         alt=f"Two panels by band: bars of the share of leads, and dots with 95% intervals of the observed rate with "
-        "a tick "
-        f"at the promised rate. {wording.bands_title(found)}.",
+        f"a tick at the promised rate. {wording.bands_title(found)}.",
     )
     return [figure(drawn)]
 
@@ -128,7 +127,6 @@ def who_fits(found: Grid | NotApplicable) -> list[Block]:
         rows=sorted(set(rows["row"])),
         columns=sorted(set(rows["column"])),
         how_to_read="Fit and engagement are the two parts of the score: what it adds for who a lead is, and for what "
-        "the "
-        "lead did. Each is cut into four parts of about equal size.",
+        "the lead did. Each is cut into four parts of about equal size.",
     )
     return [figure(drawn)]
