@@ -1,4 +1,4 @@
-"""The two reports of the lead score: complete, the same every time, and what they give out agrees with what they say."""
+"""The reports of the lead score: complete, the same every time, and what they give out agrees with what they say."""
 
 from __future__ import annotations
 
