@@ -122,7 +122,9 @@ def _validity_table(study: Study) -> Block:
         pd.DataFrame(rows),
         id="tab-validity",
         title=f"What the score is worth, beside what could be used instead{flattered}",
-        subtitle=" ".join(["Value and 95% interval by account.", wording.MEANING, *_meanings(study), *withheld]),
+        subtitle=" ".join(
+            ["Value and 95% interval by account; the glossary says what each measures.", *_meanings(study), *withheld]
+        ),
         source=SOURCE,
     )
 
@@ -339,8 +341,9 @@ def does_it_hold(found: Stability) -> list[Block]:
         }
     )
     frame["Off"] = ["yes" if off else "no" for off in frame["Off"]]
-    if not frame["Why withheld"].astype(bool).any():
-        frame = frame.drop(columns="Why withheld")
+    thin = [f"{row['By']} {row['Group']}, {row['Why withheld']}" for _, row in frame.iterrows() if row["Why withheld"]]
+    frame = frame.drop(columns="Why withheld")
+    withheld = f" Withheld: {'; '.join(thin)}." if thin else ""
     kinds = {"Leads": "count", "Good": "count"} | dict.fromkeys(("AUC", "From", "To"), "number")
     kinds |= dict.fromkeys(("Predicted", "Observed", "At least", "At most"), "share")
     for name in ("AUC", "From", "To"):
@@ -352,7 +355,7 @@ def does_it_hold(found: Stability) -> list[Block]:
             title=wording.stability_title(found),
             formats=kinds,
             subtitle=f"Order (AUC) and probabilities by quarter and segment; {found.what}, 95% intervals by account. "
-            "Off: predicted and observed differ beyond chance, with all groups looked at together.",
+            f"Off: predicted and observed differ beyond chance, with all groups looked at together.{withheld}",
             source=SOURCE,
         )
     ]
