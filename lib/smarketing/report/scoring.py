@@ -160,9 +160,10 @@ def _with_interval(found: Validity, name: str) -> str:
 
 
 def _two(value: float, unit: str) -> str:
-    if unit == "share":
-        return formats.share(value)
-    return formats.MISSING if not math.isfinite(value) else f"{value:.2f}".replace("-", formats.MINUS)
+    """Return a number with two decimals, or a share; an end of an interval that is not bounded is open."""
+    if not math.isfinite(value):
+        return "open"
+    return formats.share(value) if unit == "share" else f"{value:.2f}".replace("-", formats.MINUS)
 
 
 def _calibration(study: Study) -> list[Block]:
