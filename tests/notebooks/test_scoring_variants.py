@@ -222,7 +222,7 @@ def aged(project: Path, run: Run) -> dict[str, RunResult]:
         project, "dated", outcome=None, to_stage="sql", within_days=60, capacity_share=None, weekly_capacity=12
     )
     found = {}
-    for name, drift in (("steady", 0.0), ("fewer", -1.2)):
+    for name, drift in (("steady", 0.0), ("fewer", -0.5)):
         dated_company(project, name, drift=drift)
     study = run("40_lead_scoring", "steady", definitions=agreed, as_of="2025-10-31", draws=40)
     assert study.folder is not None, study.error

@@ -10,7 +10,7 @@ from smarketing.report.blocks import Block, note, table
 from smarketing.report.scoring_wording import card_title
 
 SOURCE = "the company's tables as listed under Provenance"
-SHOWN = 8
+SHOWN = 7
 """How many features' points a page shows; scorecard.csv holds all."""
 
 

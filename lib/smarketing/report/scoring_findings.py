@@ -36,14 +36,13 @@ METHODS = (
     ),
     (
         "Enough data",
-        "How many parameters the training leads can carry by Riley et al. (2020), all criteria, taking 15% of what "
-        "could "
-        "be explained as explained. A scorecard with more is drawn towards the average lead until no more are free "
-        "(trace of the ridge's hat matrix); fewer than ten, and none is fitted.",
+        "Parameters that the training leads can carry by Riley et al. (2020), taking 15% of what could be explained as "
+        "explained. A scorecard with more is drawn towards the average lead until no more are free; fewer than ten, "
+        "and none is fitted.",
     ),
     (
         "Intervals of validity",
-        "95%, from drawing whole accounts with replacement; scores compared on the same leads share the draws.",
+        "95%, from drawing whole accounts; scores on the same leads share the draws.",
     ),
     (
         "No usable score",
