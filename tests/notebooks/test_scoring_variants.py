@@ -192,7 +192,7 @@ def test_a_saved_model_refuses_values_that_it_never_met(project: Path, run: Run,
 
 def dated_company(project: Path, name: str, *, drift: float) -> None:
     """Leads with days, whose log-odds move by ``drift`` in the last 240 days."""
-    sample = dated_leads(4_000, drift=drift)[0].sample
+    sample = dated_leads(4_000, drift=drift, strength=1.6)[0].sample
     at = pd.to_datetime(sample.at)
     leads = sample.features.drop(columns="noise").assign(
         lead_id=sample.subject_id, account_id=[f"A{one}" for one in sample.cluster], created_at=at

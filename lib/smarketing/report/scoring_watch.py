@@ -87,14 +87,14 @@ def bottom_line(watched: Monitor, given: Given) -> str:
     """Say whether the model has aged and how many leads come first."""
     qualified = int(given.scored["qualified"].sum())
     return (
-        f"{STATES[watched.state]}: {watched.why}. {formats.many(len(given.scored), 'open lead')} scored, "
+        f"{STATES[watched.state]}: {_why(watched)}. {formats.many(len(given.scored), 'open lead')} scored, "
         f"{formats.count(qualified)} of them qualified."
     )
 
 
 def has_it_aged(watched: Monitor, saved: Saved) -> list[Block]:
     """Show the model's validity since it was judged, beside what it was."""
-    blocks: list[Block] = [note(f"{formats.opening(watched.why)}.", heading=f"{STATES[watched.state]}.")]
+    blocks: list[Block] = [note(f"{formats.opening(_why(watched))}.", heading=f"{STATES[watched.state]}.")]
     since = watched.since
     if since is None or since.reason:
         return blocks
@@ -118,6 +118,11 @@ def has_it_aged(watched: Monitor, saved: Saved) -> list[Block]:
         )
     )
     return blocks
+
+
+def _why(watched: Monitor) -> str:
+    """Return why the model stands as it does, with the minus signs of a text."""
+    return re.sub(r"(?<= )-(?=\d)", formats.MINUS, watched.why)
 
 
 def _since_title(watched: Monitor) -> str:
@@ -245,7 +250,7 @@ def findings(watched: Monitor, given: Given, saved: Saved) -> list[Finding]:
         Finding(
             theme=THEME,
             claim=f"{STATES[watched.state]}.",
-            detail=f"{formats.opening(watched.why)}.",
+            detail=f"{formats.opening(_why(watched))}.",
             basis="leads scored after those that the model was judged on",
             evidence="tab-since" if watched.since is not None and not watched.since.reason else "",
             weight=2.6 if watched.aged else 1.2,
