@@ -95,7 +95,7 @@ class Stability:
     what: str
 
 
-def stability(study: Study, evidence: Evidence, *, most: int = 4, draws: int = 200, seed: int = 0) -> Stability:
+def stability(study: Study, evidence: Evidence, *, most: int = 8, draws: int = 200, seed: int = 0) -> Stability:
     """Judge the score by quarter and by segment; of many segments the ``most`` largest are shown."""
     columns = ["by", "group", "n", "events", "auc", "auc_lower", "auc_upper", "predicted", "rate", "lower", "upper",
                "off", "reason"]  # fmt: skip
