@@ -74,14 +74,13 @@ def can_it_be_trusted(study: Study, curves: Sequence[Gains]) -> list[Block]:
         "account's leads together.",
         source=SOURCE,
         alt=f"Curves of good leads caught by share of leads called, for "
-        f"{formats.listed([names[c.score] for c in curves])}"
-        f", with the diagonal of a random order. {wording.gains_title(study)}.",
+        f"{formats.listed([names[c.score] for c in curves])}, with the diagonal of a random order. "
+        f"{wording.gains_title(study)}.",
         cut_off=found.selected,
         cut_off_label=f"Sales can work {formats.share(found.selected)}",
         captured_label="Share of good leads caught",
         how_to_read="The further a curve bends to the upper left, the sooner good leads are reached. The curve takes "
-        "all "
-        f"leads in one line; week by week, as sales works, the capacity catches {formats.share(captured.value)}.",
+        f"all leads in one line; week by week, as sales works, the capacity catches {formats.share(captured.value)}.",
     )
     return [*blocks, figure(gained), _validity_table(study), *_calibration(study), *_families(study)]
 
@@ -93,10 +92,10 @@ def _how_judged(study: Study) -> str:
             "Whether it holds for later leads is unknown."
         )
     return (
-        f"Fitted on {formats.count(int(study.split.train.sum()))} leads scored by {formats.day(study.split.day)}, with "
-        f"only what was known on that day; judged once, on the {formats.count(int(study.split.test.sum()))} leads "
-        "after "
-        f"it whose {study.scoring.within_days} days were over. The model that was judged is the one that is given out."
+        f"Fitted on {formats.count(int(study.split.train.sum()))} leads scored by {formats.day(study.split.day)}, "
+        f"with only what was known on that day; judged once, on the {formats.count(int(study.split.test.sum()))} "
+        f"leads after it whose {study.scoring.within_days} days were over. The model that was judged is the one that "
+        "is given out."
     )
 
 
@@ -296,8 +295,7 @@ def _card(model: Scorecard) -> Block:
         most = int(others["points"].abs().max())
         rest = (
             f" {formats.many(others['feature'].nunique(), 'more feature')} that move scores no more than chance does "
-            "give "
-            f"at most {formats.many(most, 'point')} each; scorecard.csv beside this report holds them all."
+            f"give at most {formats.many(most, 'point')} each; scorecard.csv beside this report holds them all."
         )
     return table(
         frame[["Feature", "Value", "Points", "Leads", "Good"]],
@@ -329,8 +327,7 @@ def _claims(claimed: pd.DataFrame) -> Block:
         f"{formats.number(used)}",
         formats=dict.fromkeys(("AUC", "From", "To"), "number"),
         subtitle="Out of fold within the training leads, 95% interval by account. What is known only after the first "
-        "talk "
-        "cannot be used before it, so such an AUC would never come true.",
+        "talk cannot be used before it, so such an AUC would never come true.",
         source=SOURCE,
     )
 

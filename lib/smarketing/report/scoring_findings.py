@@ -17,10 +17,9 @@ THEME = "lead quality and the score"
 METHODS = (
     (
         "Label",
-        "A lead counts as good when it reaches the stage within the days after its scoring moment. Another exit before "
-        "that is a known no. Leads too young to know are neither: those that are known stand in for them, by the "
-        "inverse "
-        "of their chance to be known (IPCW; Vock et al. 2016).",
+        "A lead counts as good when it reaches the stage within the days after its scoring moment. Another exit "
+        "before that is a known no. Leads too young to know are neither: those that are known stand in for them, by "
+        "the inverse of their chance to be known (IPCW; Vock et al. 2016).",
     ),
     (
         "Split",
@@ -30,16 +29,14 @@ METHODS = (
     (
         "Models",
         "A scorecard of whole points (ridge logistic regression on binned features) and gradient boosting, each with "
-        "one "
-        "logistic map fitted out of fold. Boosting is taken only where its out-of-fold log loss is lower by more than "
-        "1.96 standard errors, accounts kept together.",
+        "one logistic map fitted out of fold. Boosting is taken only where its out-of-fold log loss is lower by more "
+        "than 1.96 standard errors, accounts kept together.",
     ),
     (
         "Enough data",
         "How many parameters the training leads can carry by Riley et al. (2020), all criteria, taking 15% of what "
-        "could "
-        "be explained as explained. A scorecard with more is drawn towards the average lead until no more are free "
-        "(trace of the ridge's hat matrix); fewer than ten, and none is fitted.",
+        "could be explained as explained. A scorecard with more is drawn towards the average lead until no more are "
+        "free (trace of the ridge's hat matrix); fewer than ten, and none is fitted.",
     ),
     (
         "Intervals of validity",
@@ -48,20 +45,17 @@ METHODS = (
     (
         "No usable score",
         "Where the lower limit of the Brier skill on later leads is 0 or less, or that of the lift at capacity is at "
-        "most "
-        "the agreed minimum. Nothing is exported then.",
+        "most the agreed minimum. Nothing is exported then.",
     ),
     (
         "Reasons",
         "Parts of the log-odds that add up exactly: points of the scorecard against the average lead, or Shapley "
-        "values of "
-        "the boosted trees (Lundberg & Lee 2017).",
+        "values of the boosted trees (Lundberg & Lee 2017).",
     ),
     (
         "Value of a threshold",
         "Good leads reached x value of the stage less the cost of every lead worked, best first, week by week as far "
-        "as "
-        "the capacity goes. That leads not worked do not get there is an assumption.",
+        "as the capacity goes. That leads not worked do not get there is an assumption.",
     ),
 )
 

@@ -101,8 +101,7 @@ def what_bands_promise(found: Bands | NotApplicable) -> list[Block]:
         "promised. A promise is kept where the interval comes within a point of it.",
         source=SOURCE,
         alt=f"Two panels by band: bars of the share of leads, and dots with 95% intervals of the observed rate with "
-        "a tick "
-        f"at the promised rate. {wording.bands_title(found)}.",
+        f"a tick at the promised rate. {wording.bands_title(found)}.",
     )
     return [figure(drawn)]
 
@@ -128,7 +127,6 @@ def who_fits(found: Grid | NotApplicable) -> list[Block]:
         rows=sorted(set(rows["row"])),
         columns=sorted(set(rows["column"])),
         how_to_read="Fit and engagement are the two parts of the score: what it adds for who a lead is, and for what "
-        "the "
-        "lead did. Each is cut into four parts of about equal size.",
+        "the lead did. Each is cut into four parts of about equal size.",
     )
     return [figure(drawn)]

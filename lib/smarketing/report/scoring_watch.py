@@ -33,16 +33,14 @@ METHODS = (
     (
         "Aged",
         "On leads scored after those that the model was judged on, whose days are over. Refit: the lower limit of "
-        "the Brier "
-        "skill is 0 or less. Recalibrate: the interval of calibration in the large excludes 0; scores given out are "
-        "then "
-        "shifted by it, which leaves their order.",
+        "the Brier skill is 0 or less. Recalibrate: the 99% interval of calibration in the large excludes 0 (it is "
+        "asked every week); scores given out are then shifted by it, which leaves their order.",
     ),
     (
         "Moved features",
         "Population stability index over the deciles (or values) of the training leads, against a cut-off that knows "
-        "the "
-        "number of leads and how alike those of an account are (Yurdakul & Naranjo 2020), for all features together.",
+        "the number of leads and how alike those of an account are (Yurdakul & Naranjo 2020), for all features "
+        "together.",
     ),
     (
         "Exploration",

@@ -29,8 +29,7 @@ NAMES = {
 }
 MEANING = (
     "AUC: how often a good lead is ranked above another one. Lift and caught: of the leads that sales can work, how "
-    "many "
-    "times as many are good as in a random pick, and which share of all good ones. Brier skill: error of the "
+    "many times as many are good as in a random pick, and which share of all good ones. Brier skill: error of the "
     "probabilities saved against the base rate. Calibration: intercept 0 and slope 1 are right."
 )
 SCORES = {"score": "this score", "present": "the present rules", "newest": "newest first"}
@@ -70,8 +69,7 @@ def calibration_title(study: Study) -> str:
         predicted = float(np.average(study.probability, weights=study.leads.weight)) if study.leads else math.nan
         return (
             f"Probabilities are {side} on average: {formats.share(predicted)} predicted, {formats.share(found.rate)} "
-            "came "
-            "true"
+            "came true"
         )
     if slope.lower > 1 or slope.upper < 1:
         return f"Probabilities are right on average, and too {'timid' if slope.value > 1 else 'extreme'} at the ends"

@@ -52,8 +52,7 @@ def _curves(found: Uplift) -> Block:
         captured_label=f"Added to {goal}",
         how_to_read="Likely: the probability of the outcome, whatever was done. Moved: the difference that contact is "
         "predicted to make. A curve says what would have been added had only that share been contacted, the best by "
-        "the "
-        "score first. Further above the straight line is better; the coefficient is the area between the two.",
+        "the score first. Further above the straight line is better; the coefficient is the area between the two.",
         so_what=wording.half_words(found),
     )
     return figure(drawn)
@@ -136,9 +135,8 @@ def _disagreement(found: Uplift) -> Block:
         formats={formats.opening(found.who): "count", **shares, **dict.fromkeys(("Effect", "From", "To"), "points")},
         subtitle=f"Thirds of who is likely by thirds of who is moved; share with {wording.goal_words(found)} without "
         f"and with contact, and their difference with its 95% interval. {formats.share(found.overlap)} of the "
-        "likeliest "
-        "third are in the most moved third too; by chance it would be 33.3%. The rows where the two scores part are "
-        "set off.",
+        "likeliest third are in the most moved third too; by chance it would be 33.3%. The rows where the two scores "
+        "part are set off.",
         source=SOURCE,
         emphasis=parted.tolist(),
     )

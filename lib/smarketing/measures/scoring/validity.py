@@ -202,10 +202,16 @@ def paired_difference(
 
 
 def measured(
-    name: str, measure: Callable[[FloatArray | None], float], leads: Leads, *, draws: int = 200, seed: int = 0
+    name: str,
+    measure: Callable[[FloatArray | None], float],
+    leads: Leads,
+    *,
+    draws: int = 200,
+    seed: int = 0,
+    level: float = 0.95,
 ) -> Measured:
     """Return any measure of these leads with its interval; it is given how often each counts (None: once)."""
-    return _with_intervals({name: measure}, leads, draws, seed)[0]
+    return _with_intervals({name: measure}, leads, draws, seed, level=level)[0]
 
 
 def gains(leads: Leads, score: FloatArray, *, name: str, draws: int = 200, seed: int = 0) -> Gains:
@@ -270,7 +276,12 @@ def _measures(
 
 
 def _with_intervals(
-    taken: Mapping[str, Callable[[FloatArray | None], float]], leads: Leads, draws: int, seed: int
+    taken: Mapping[str, Callable[[FloatArray | None], float]],
+    leads: Leads,
+    draws: int,
+    seed: int,
+    *,
+    level: float = 0.95,
 ) -> tuple[Measured, ...]:
     if not taken:
         return ()
@@ -281,7 +292,8 @@ def _with_intervals(
         ]
     )
     limits = [
-        percentile_interval(drawn[:, at], effective_clusters=leads.effective_accounts) for at in range(len(taken))
+        percentile_interval(drawn[:, at], level=level, effective_clusters=leads.effective_accounts)
+        for at in range(len(taken))
     ]
     return tuple(
         Measured(name=name, value=measure(None), lower=limit.lower, upper=limit.upper)
