@@ -213,8 +213,8 @@ def _state(since: Validity, shift: Measured, skill: Measured) -> tuple[State, st
         return "cannot tell", f"too little has come of leads since it was judged ({since.reason})"
     if not skill.lower > 0:
         return "refit", (
-            f"on {since.n:,} leads since, its probabilities, their level mended, are not surely better than the base rate "
-            f"(Brier skill {skill.value:.3f}, 95% interval from {skill.lower:.3f})"
+            f"on {since.n:,} leads since, its probabilities, their level mended, are not surely better than the base "
+            f"rate (Brier skill {skill.value:.3f}, 95% interval from {skill.lower:.3f})"
         )
     if shift.lower > 0 or shift.upper < 0:
         side = "more" if shift.value > 0 else "fewer"
