@@ -39,7 +39,11 @@ def scored_leads(scored: pd.DataFrame, files: Sequence[str]) -> list[Block]:
         f"noticed. Files beside this report: {formats.listed(list(files))}.",
         source=SOURCE,
     )
-    best = scored.head(SHOWN).rename(
+    best = scored.head(SHOWN)
+    best = best.assign(reasons_against=best["reasons_against"].replace("", formats.MISSING)).assign(
+        reasons_for=best["reasons_for"].replace("", formats.MISSING)
+    )
+    best = best.rename(
         columns={
             "lead_id": "Lead",
             "probability": "Probability",

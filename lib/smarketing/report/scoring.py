@@ -22,9 +22,12 @@ from smarketing.report import charts, formats
 from smarketing.report import scoring_wording as wording
 from smarketing.report.agreements import agreement_line
 from smarketing.report.blocks import Block, figure, not_applicable, note, table
+from smarketing.report.scorecard_points import points_table
 from smarketing.report.scored_leads import scored_leads
 
 SOURCE = "the company's tables as listed under Provenance"
+STRONGEST, HEAVIEST = 6, 8
+"""How many columns a page shows, of those strong alone and of those that move the score."""
 
 
 def title(view: View, study: Study) -> list[tuple[str, str]]:
@@ -74,15 +77,16 @@ def can_it_be_trusted(study: Study, curves: Sequence[Gains]) -> list[Block]:
         "account's leads together.",
         source=SOURCE,
         alt=f"Curves of good leads caught by share of leads called, for "
-        f"{formats.listed([names[c.score] for c in curves])}, with the diagonal of a random order. "
-        f"{wording.gains_title(study)}.",
+        f"{formats.listed([names[c.score] for c in curves])}"
+        f", with the diagonal of a random order. {wording.gains_title(study)}.",
         cut_off=found.selected,
         cut_off_label=f"Sales can work {formats.share(found.selected)}",
         captured_label="Share of good leads caught",
         how_to_read="The further a curve bends to the upper left, the sooner good leads are reached. The curve takes "
-        f"all leads in one line; week by week, as sales works, the capacity catches {formats.share(captured.value)}.",
+        "all "
+        f"leads in one line; week by week, as sales works, the capacity catches {formats.share(captured.value)}.",
     )
-    return [*blocks, figure(gained), _validity_table(study), *_calibration(study), *_families(study)]
+    return [*blocks, figure(gained), _validity_table(study), *_calibration(study), *_kind_of_model(study)]
 
 
 def _how_judged(study: Study) -> str:
@@ -92,10 +96,10 @@ def _how_judged(study: Study) -> str:
             "Whether it holds for later leads is unknown."
         )
     return (
-        f"Fitted on {formats.count(int(study.split.train.sum()))} leads scored by {formats.day(study.split.day)}, "
-        f"with only what was known on that day; judged once, on the {formats.count(int(study.split.test.sum()))} "
-        f"leads after it whose {study.scoring.within_days} days were over. The model that was judged is the one that "
-        "is given out."
+        f"Fitted on {formats.count(int(study.split.train.sum()))} leads scored by {formats.day(study.split.day)}, with "
+        f"only what was known on that day; judged once, on the {formats.count(int(study.split.test.sum()))} leads "
+        "after "
+        f"it whose {study.scoring.within_days} days were over. The model that was judged is the one that is given out."
     )
 
 
@@ -107,19 +111,30 @@ def _validity_table(study: Study) -> Block:
         columns.append(("New accounts", study.unseen))
     if study.at_random is not None:
         columns.append(("Random split", study.at_random))
+    names = {name: label for name, label in wording.NAMES.items() if name in wording.SHOWN}
     rows = [
-        {"Score": heading} | {label: _with_interval(found, name) for name, label in wording.NAMES.items()}
+        {"Score": heading} | {label: _with_interval(found, name) for name, label in names.items()}
         for heading, found in columns
     ]
+    withheld = [f"{heading}: withheld, {found.reason}." for heading, found in columns if found.reason]
     flattered = _flattered(study)
     return table(
         pd.DataFrame(rows),
         id="tab-validity",
         title=f"What the score is worth, beside what could be used instead{flattered}",
-        subtitle=f"Value and 95% interval by account. {wording.MEANING} New accounts: later leads of accounts that the "
-        "score never met. Random split: what a split without regard to time would have claimed.",
+        subtitle=" ".join(["Value and 95% interval by account.", wording.MEANING, *_meanings(study), *withheld]),
         source=SOURCE,
     )
+
+
+def _meanings(study: Study) -> list[str]:
+    """Say what the rows of other leads are, where there are any."""
+    said = []
+    if study.unseen is not None:
+        said.append("New accounts: later leads of accounts that the score never met.")
+    if study.at_random is not None:
+        said.append("Random split: what a split without regard to time would have claimed.")
+    return said
 
 
 def _flattered(study: Study) -> str:
@@ -134,7 +149,7 @@ def _flattered(study: Study) -> str:
 
 def _with_interval(found: Validity, name: str) -> str:
     if found.reason:
-        return "withheld: " + found.reason
+        return formats.MISSING
     one = found.measure(name)
     unit = "share" if name == "captured" else "number"
     if math.isnan(one.value):
@@ -165,8 +180,8 @@ def _calibration(study: Study) -> list[Block]:
         frame,
         id="fig-calibration",
         title=wording.calibration_title(study),
-        subtitle=f"Observed rate by predicted probability, in {len(found)} groups of about equal size; 95% intervals "
-        "keep an account's leads together.",
+        subtitle=f"Observed rate by predicted probability, in {formats.many(len(found), 'group')} of about equal "
+        f"size; 95% intervals keep an account's leads together. {_calibrated(study)}",
         source=SOURCE,
         alt=f"Dots with 95% intervals of the observed rate against the predicted probability, and the diagonal. "
         f"{wording.calibration_title(study)}.",
@@ -175,28 +190,27 @@ def _calibration(study: Study) -> list[Block]:
     return [figure(drawn)]
 
 
-def _families(study: Study) -> list[Block]:
+def _calibrated(study: Study) -> str:
+    """Say the two numbers of the calibration line."""
+    found = study.validity
+    assert found is not None
+    intercept, slope = (_with_interval(found, name) for name in ("calibration_intercept", "calibration_slope"))
+    return f"Calibration intercept {intercept}, slope {slope}; 0 and 1 are right."
+
+
+def _kind_of_model(study: Study) -> list[Block]:
+    """Say which kind of model was taken, and how both did within the training leads."""
     if study.families.empty or study.choice is None:
         return []
-    rows = []
-    for measure in ("auc", "brier_skill", "calibration_slope"):
-        row: dict[str, object] = {"Measure": wording.NAMES[measure]}
-        for family, heading in (("scorecard", "Scorecard"), ("boosting", "Boosting")):
-            one = study.families[(study.families["score"] == family) & (study.families["measure"] == measure)]
-            if len(one):
-                value = one.iloc[0]
-                row[heading] = f"{value['value']:.3f} ({value['lower']:.3f} to {value['upper']:.3f})"
-        rows.append(row)
-    return [
-        table(
-            pd.DataFrame(rows),
-            id="tab-families",
-            title=study.choice.reason.removesuffix("."),
-            subtitle="Both kinds of model, out of fold within the training leads. The one that a person can add up is "
-            "taken unless the other is better by more than its uncertainty.",
-            source=SOURCE,
-        )
+    rows = study.families[study.families["measure"] == "auc"].set_index("score")
+    both = [
+        f"{name} {_two(rows.at[name, 'value'], 'number')} "
+        f"({_two(rows.at[name, 'lower'], 'number')} to {_two(rows.at[name, 'upper'], 'number')})"
+        for name in ("scorecard", "boosting")
+        if name in rows.index
     ]
+    aucs = f" AUC out of fold within the training leads: {formats.listed(both)}." if both else ""
+    return [note(f"{study.choice.reason.removesuffix('.')}.{aucs}", heading="Which kind of model.")]
 
 
 def what_was_left_out(study: Study, claimed: pd.DataFrame) -> list[Block]:
@@ -208,7 +222,7 @@ def what_was_left_out(study: Study, claimed: pd.DataFrame) -> list[Block]:
             [
                 {
                     "Code": flag.code,
-                    "Column": flag.label,
+                    "Column": formats.opening(flag.label),
                     "What was found": flag.evidence,
                     "AUC alone": math.nan if flag.fakes is None else flag.fakes,
                     "What to do": flag.remedy,
@@ -230,9 +244,10 @@ def what_was_left_out(study: Study, claimed: pd.DataFrame) -> list[Block]:
         blocks.append(note(f"{wording.leakage_title(study)}.", heading="Leakage audit."))
     if len(claimed):
         blocks.append(_claims(claimed))
-    powers = study.audit.powers.dropna(subset=["auc"]).head(10)
+    powers = study.audit.powers.dropna(subset=["auc"])
+    asked, powers = len(powers), powers.head(STRONGEST)
     if len(powers):
-        frame = powers.rename(
+        frame = powers.assign(label=powers["label"].map(formats.opening)).rename(
             columns={
                 "label": "Column",
                 "filled": "Filled in",
@@ -251,7 +266,8 @@ def what_was_left_out(study: Study, claimed: pd.DataFrame) -> list[Block]:
                 title=f"{formats.opening(powers.iloc[0]['label'])} is the strongest column alone, AUC "
                 f"{formats.number(powers.iloc[0]['auc'])}",
                 formats=shares | dict.fromkeys(("AUC alone", "From", "To"), "number"),
-                subtitle="How far each column alone separates good leads from others; 0.5 is not at all.",
+                subtitle="How far a column alone separates good leads from others, the strongest of "
+                f"{formats.many(asked, 'column')} first; 0.5 is not at all.",
                 source=SOURCE,
             )
         )
@@ -262,7 +278,8 @@ def what_it_looks_at(study: Study, found: Importance | NotApplicable) -> list[Bl
     """Show which features move the score, and the scorecard where that is the model."""
     if isinstance(found, NotApplicable):
         return [not_applicable("What the score looks at", found.reason)]
-    rows = found.rows[found.rows["weight"] > 0].head(12)
+    rows = found.rows[found.rows["weight"] > 0].head(HEAVIEST)
+    rows = rows.assign(label=rows["label"].map(formats.opening))
     blocks: list[Block] = []
     if len(rows):
         drawn = charts.reasons(
@@ -279,41 +296,18 @@ def what_it_looks_at(study: Study, found: Importance | NotApplicable) -> list[Bl
         )
         blocks.append(figure(drawn))
     if isinstance(study.model, Scorecard):
-        blocks.append(_card(study.model))
+        blocks.append(points_table(study.model))
     return blocks
-
-
-def _card(model: Scorecard) -> Block:
-    """Show the points of the features that move scores beyond chance; the whole card stands beside the report."""
-    points = model.points_table()
-    main = points[points["feature"].isin(model.beyond_chance) & ((points["n"] > 0) | (points["points"] != 0))]
-    others = points[~points["feature"].isin(model.beyond_chance)]
-    frame = main.rename(columns={"label": "Feature", "bin": "Value", "points": "Points", "n": "Leads", "rate": "Good"})
-    frame["Feature"] = frame["Feature"].map(formats.opening).where(~frame["Feature"].duplicated(), "")
-    rest = ""
-    if len(others):
-        most = int(others["points"].abs().max())
-        rest = (
-            f" {formats.many(others['feature'].nunique(), 'more feature')} that move scores no more than chance does "
-            f"give at most {formats.many(most, 'point')} each; scorecard.csv beside this report holds them all."
-        )
-    return table(
-        frame[["Feature", "Value", "Points", "Leads", "Good"]],
-        id="tab-scorecard",
-        title=f"The scorecard: {formats.many(main['feature'].nunique(), 'feature')} that move scores beyond chance, "
-        "add up",
-        formats={"Points": "count", "Leads": "count", "Good": "share"},
-        subtitle=_adding_up(model) + rest,
-        source=SOURCE,
-    )
 
 
 def _claims(claimed: pd.DataFrame) -> Block:
     """Show what the models would have claimed with the columns that were left out."""
     frame = pd.DataFrame(
         {
-            "Columns let in": claimed["with_columns"].replace("", "none: the models that were used"),
-            "Model": claimed["family"],
+            "Columns let in": claimed["with_columns"]
+            .replace("", "none: the models that were used")
+            .map(formats.opening),
+            "Model": claimed["family"].map(formats.opening),
             "AUC": claimed["auc"],
             "From": claimed["lower"],
             "To": claimed["upper"],
@@ -327,25 +321,17 @@ def _claims(claimed: pd.DataFrame) -> Block:
         f"{formats.number(used)}",
         formats=dict.fromkeys(("AUC", "From", "To"), "number"),
         subtitle="Out of fold within the training leads, 95% interval by account. What is known only after the first "
-        "talk cannot be used before it, so such an AUC would never come true.",
+        "talk "
+        "cannot be used before it, so such an AUC would never come true.",
         source=SOURCE,
     )
-
-
-def _adding_up(model: Scorecard) -> str:
-    totals = (-20, -10, 0, 10, 20)
-    said = ", ".join(
-        f"{formats.MINUS if total < 0 else ''}{abs(total)} points {formats.share(model.probability_at(total))}"
-        for total in totals
-    )
-    return f"0 points is the average lead. Add up a lead's points: {said}."
 
 
 def does_it_hold(found: Stability) -> list[Block]:
     """Show the score by quarter and segment."""
     if found.rows.empty:
         return [not_applicable("Whether the score holds", "nothing was judged")]
-    frame = found.rows.rename(
+    frame = found.rows.assign(by=found.rows["by"].map(formats.opening)).rename(
         columns={
             "by": "By",
             "group": "Group",
@@ -358,9 +344,11 @@ def does_it_hold(found: Stability) -> list[Block]:
             "rate": "Observed",
             "lower": "At least",
             "upper": "At most",
+            "off": "Off",
             "reason": "Why withheld",
         }
     )
+    frame["Off"] = ["yes" if off else "no" for off in frame["Off"]]
     if not frame["Why withheld"].astype(bool).any():
         frame = frame.drop(columns="Why withheld")
     kinds = {"Leads": "count", "Good": "count"} | dict.fromkeys(("AUC", "From", "To"), "number")
@@ -373,7 +361,8 @@ def does_it_hold(found: Stability) -> list[Block]:
             id="tab-stability",
             title=wording.stability_title(found),
             formats=kinds,
-            subtitle=f"Order (AUC) and probabilities by quarter and segment; {found.what}, 95% intervals by account.",
+            subtitle=f"Order (AUC) and probabilities by quarter and segment; {found.what}, 95% intervals by account. "
+            "Off: predicted and observed differ beyond chance, with all groups looked at together.",
             source=SOURCE,
         )
     ]

@@ -10,7 +10,7 @@ from smarketing.measures.scoring.study import Study, tested_days
 from smarketing.measures.scoring.threshold import Bands, CostCurve
 from smarketing.measures.scoring.validity import Measured, Validity
 from smarketing.report import formats
-from smarketing.report.scoring_wording import bands_title, leakage_title, left_out, target_words
+from smarketing.report.scoring_wording import bands_title, leakage_title, left_out, target_not, target_words
 
 THEME = "lead quality and the score"
 
@@ -175,8 +175,9 @@ def findings(
         said.append(
             _finding(
                 "The score can be trusted to order leads." if study.forward else "The score orders leads, out of fold.",
-                f"A lead that {words} is ranked above one that does not {formats.share(auc.value)} of the time (AUC, "
-                f"95% interval {formats.interval(auc.lower, auc.upper, 'share')}); {_counted(found)}.",
+                f"A lead that {words} is ranked above one that {target_not(study.scoring)} "
+                f"{formats.share(auc.value)} of the time (AUC, 95% interval "
+                f"{formats.interval(auc.lower, auc.upper, 'share')}); {_counted(found)}.",
                 "later leads, judged once" if study.forward else "grouped cross-validation, no dates in the export",
                 "fig-gains",
                 3.0,
@@ -197,12 +198,12 @@ def findings(
     if gain is not None and isinstance(curve, CostCurve):
         said.append(_over_present(gain, curve, definitions))
     if study.audit.flags:
-        out = left_out(study)
+        out, asked = left_out(study), len({flag.feature for flag in study.audit.flags})
         said.append(
             _finding(
-                f"{formats.many(len(out), 'column')} left out for knowing too much."
+                f"{formats.many(len(out), 'column was', 'columns were')} left out for knowing too much."
                 if out
-                else f"{formats.many(len(study.audit.flags), 'column')} to look at.",
+                else f"{formats.many(asked, 'column is', 'columns are')} to be looked at.",
                 f"{leakage_title(study)}.",
                 "audit of every column before fitting",
                 "tab-leakage",
@@ -240,12 +241,12 @@ def _threshold(curve: CostCurve, definitions: Definitions) -> Finding:
         text += "That is the agreed line."
     elif clear:
         text += (
-            f"Moving the line there changes value by {formats.difference(even['gain'], 'money', currency)} "
+            f"Moving the line there would change value by {formats.difference(even['gain'], 'money', currency)} "
             f"{curve.per} (95% interval "
             f"{formats.difference_interval(even['gain_lower'], even['gain_upper'], 'money', currency)})."
         )
     else:
-        text += "Moving the line there makes no clear difference in money."
+        text += "Moving the line there would make no clear difference in money."
     return _finding(
         f"The agreed threshold of {formats.share(at['threshold'])} {_fits(at, curve)}.",
         text,
@@ -256,11 +257,15 @@ def _threshold(curve: CostCurve, definitions: Definitions) -> Finding:
 
 
 def _fits(at: object, curve: CostCurve) -> str:
+    """Say which is more: leads passed that sales cannot work, or places of sales that stay empty."""
     passed, worked = at["passed"], at["worked"]  # type: ignore[index]
-    if passed - worked > 0.5:
-        return f"passes {formats.count(round(passed - worked))} more leads {curve.per} than sales can work"
-    if curve.per == "a week" and curve.capacity - worked > 0.5:
-        return f"leaves {formats.count(round(curve.capacity - worked))} places {curve.per} of sales' capacity unused"
+    over = round(passed - worked)
+    # Without weeks the capacity is for all leads together, and the curve is for a hundred.
+    unused = round(curve.capacity - worked) if curve.per == "a week" else 0
+    if over > unused:
+        return f"passes {formats.many(over, 'lead')} {curve.per} more than sales can work"
+    if unused > 0:
+        return f"leaves {formats.many(unused, 'place')} {curve.per} of sales' capacity unused"
     return "fits the capacity of sales"
 
 
@@ -274,7 +279,8 @@ def _over_present(gain: tuple[float, float, float], curve: CostCurve, definition
         claim = "The score is not clearly better or worse in money than the present rules."
     return _finding(
         claim,
-        f"{formats.difference(value, 'money', currency)} {curve.per} at the same capacity, 95% interval {interval}.",
+        f"The difference is {formats.difference(value, 'money', currency)} {curve.per} at the same capacity (95% "
+        f"interval {interval}).",
         f"{curve.what}, both scores on the same ones; the present rules have steered who was worked",
         "tab-validity",
         2.1,

@@ -54,9 +54,9 @@ def where_to_draw_the_line(
             "Worked by sales": curve.named["worked"],
             "Get there": curve.named["reached"],
             "Value": curve.named["value"],
-            "Against agreed": curve.named["gain"],
-            "From": curve.named["gain_lower"],
-            "To": curve.named["gain_upper"],
+            "Against agreed": curve.named["gain"].where(curve.named["name"] != "agreed"),
+            "From": curve.named["gain_lower"].where(curve.named["name"] != "agreed"),
+            "To": curve.named["gain_upper"].where(curve.named["name"] != "agreed"),
         }
     )
     money = f"money_short:{currency}"
@@ -68,7 +68,7 @@ def where_to_draw_the_line(
         table(
             frame,
             id="tab-threshold",
-            title="What moving the line costs marketing in leads and sales in work",
+            title=wording.line_title(curve),
             formats=kinds | {"Value": money} | dict.fromkeys(("Against agreed", "From", "To"), f"difference {money}"),
             subtitle=f"All {curve.per}, {curve.what}. From and To: 95% interval of the difference in value.",
             source=SOURCE,

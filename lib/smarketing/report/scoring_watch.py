@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 import pandas as pd
@@ -19,7 +20,7 @@ from smarketing.report.blocks import Block, note, table
 from smarketing.report.scored_leads import scored_leads
 from smarketing.report.scoring_findings import GLOSSARY as SCORING_GLOSSARY
 from smarketing.report.scoring_findings import THEME
-from smarketing.report.scoring_wording import NAMES
+from smarketing.report.scoring_wording import NAMES, first
 
 SOURCE = "the company's tables as listed under Provenance, and the saved model"
 STATES = {
@@ -65,7 +66,7 @@ def title(view: View, saved: Saved) -> list[tuple[str, str]]:
     """Return what stands under the title."""
     return [
         ("Data as of", formats.day(view.asked)),
-        ("Model", _named(saved)),
+        ("Model", formats.opening(_named(saved))),
         ("Scope", view.scope.label),
         ("Definitions", agreement_line(view.definitions)),
     ]
@@ -99,7 +100,7 @@ def has_it_aged(watched: Monitor, saved: Saved) -> list[Block]:
     rows = [
         {
             "Measure": label,
-            "When judged": then.get(name, formats.MISSING).replace("-", formats.MINUS),
+            "When judged": _rounded(then.get(name, formats.MISSING)),
             "Since": _text(since, name),
         }
         for name, label in NAMES.items()
@@ -130,19 +131,28 @@ def _text(since: Validity, name: str) -> str:
     found = since.measure(name)
     if math.isnan(found.value):
         return formats.MISSING
-    ends = [f"{end:.4f}" if math.isfinite(end) else "open" for end in (found.lower, found.upper)]
-    return f"{found.value:.4f} ({ends[0]} to {ends[1]})".replace("-", formats.MINUS)
+    ends = [f"{end:.2f}" if math.isfinite(end) else "open" for end in (found.lower, found.upper)]
+    return _rounded(f"{found.value:.2f} ({ends[0]} to {ends[1]})")
+
+
+def _rounded(text: str) -> str:
+    """Return the numbers of a card's text with two decimals."""
+    return re.sub(r"-?\d+\.\d+", lambda found: f"{float(found[0]):.2f}", text).replace("-", formats.MINUS)
 
 
 def are_leads_alike(watched: Monitor) -> list[Block]:
     """Show which features moved beyond chance, the most moved first."""
-    frame = watched.drift.head(12).rename(
-        columns={
-            "label": "Feature",
-            "index": "Stability index",
-            "cutoff": "Chance gives up to",
-            "unmet": "Values never met",
-        }
+    frame = (
+        watched.drift.assign(label=watched.drift["label"].map(formats.opening))
+        .head(12)
+        .rename(
+            columns={
+                "label": "Feature",
+                "index": "Stability index",
+                "cutoff": "Chance gives up to",
+                "unmet": "Values never met",
+            }
+        )
     )
     frame["Moved"] = ["yes" if moved else "no" for moved in frame["moved"]]
     return [
@@ -164,8 +174,7 @@ def drift_title(watched: Monitor) -> str:
     moved = watched.moved["label"].tolist()
     if not moved:
         return "No feature moved beyond chance"
-    more = f" and {len(moved) - 3} more" if len(moved) > 3 else ""
-    return f"Moved beyond chance: {formats.listed(moved[:3])}{more}"
+    return f"Moved beyond chance: {first([formats.inside(label) for label in moved], 3)}"
 
 
 def who_comes_first(given: Given, files: Sequence[str]) -> list[Block]:
@@ -251,13 +260,14 @@ def findings(watched: Monitor, given: Given, saved: Saved) -> list[Finding]:
                 weight=1.1,
             )
         )
-    qualified = int(given.scored["qualified"].sum())
+    qualified, explored = (int(given.scored[name].sum()) for name in ("qualified", "explore"))
     if len(given.scored):
         said.append(
             Finding(
                 theme=THEME,
-                claim=f"{formats.many(qualified, 'open lead')} of {formats.count(len(given.scored))} qualify.",
-                detail=f"{formats.count(int(given.scored['explore'].sum()))} more were drawn to be worked anyway.",
+                claim=f"{formats.count(qualified)} of {formats.many(len(given.scored), 'open lead')} "
+                f"{'qualifies' if qualified == 1 else 'qualify'}.",
+                detail=f"{formats.many(explored, 'more was', 'more were')} drawn to be worked anyway.",
                 basis=f"the {_named(saved)}",
                 evidence="tab-scored",
                 weight=0.6,

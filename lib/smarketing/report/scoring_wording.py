@@ -7,6 +7,7 @@ lead. Differences whose interval includes zero are not called differences.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -27,10 +28,12 @@ NAMES = {
     "calibration_intercept": "Calibration intercept",
     "calibration_slope": "Calibration slope",
 }
+SHOWN = ("auc", "lift", "captured", "brier_skill", "calibration_slope")
+"""What a page has room for; a model's card holds all."""
 MEANING = (
     "AUC: how often a good lead is ranked above another one. Lift and caught: of the leads that sales can work, how "
     "many times as many are good as in a random pick, and which share of all good ones. Brier skill: error of the "
-    "probabilities saved against the base rate. Calibration: intercept 0 and slope 1 are right."
+    "probabilities saved against the base rate."
 )
 SCORES = {"score": "this score", "present": "the present rules", "newest": "newest first"}
 
@@ -40,6 +43,11 @@ def target_words(scoring: Scoring, definitions: Definitions) -> str:
     if scoring.to_stage is None:
         return f"is marked “{scoring.words.get(str(scoring.outcome), scoring.outcome)}”"
     return f"reaches {definitions.stages.label(scoring.to_stage)} within {scoring.within_days} days"
+
+
+def target_not(scoring: Scoring) -> str:
+    """Return the end of "a lead that (`target_words`), above one that ..."."""
+    return "is not" if scoring.to_stage is None else "does not"
 
 
 def gains_title(study: Study) -> str:
@@ -92,13 +100,19 @@ def leakage_title(study: Study) -> str:
         return f"The audit is undecided: {study.audit.reason}"
     if not out:
         return "No column gives the outcome away"
-    more = f" and {len(out) - 4} more" if len(out) > 4 else ""
-    text = f"Left out: {formats.listed([flag.label for flag in out[:4]])}{more}"
+    labels = [formats.inside(flag.label) for flag in out]
+    text = f"Left out: {first(labels, 4)}"
     faked = [flag for flag in out if flag.fakes is not None]
     if faked:
         worst = max(faked, key=lambda flag: flag.fakes or 0.0)
-        text += f"; {formats.inside(worst.label)} alone would fake an AUC of {formats.number(worst.fakes)}"
+        which = ", which" if len(out) == 1 else f"; {formats.inside(worst.label)}"
+        text += f"{which} alone would fake an AUC of {formats.number(worst.fakes)}"
     return text
+
+
+def first(words: Sequence[str], most: int) -> str:
+    """Return the first words of a list and how many more there are: ``a, b and 3 more``."""
+    return formats.listed([*words[:most], f"{len(words) - most} more"] if len(words) > most else words)
 
 
 def threshold_title(curve: CostCurve, definitions: Definitions) -> str:
@@ -111,6 +125,38 @@ def threshold_title(curve: CostCurve, definitions: Definitions) -> str:
     )
 
 
+def line_title(curve: CostCurve) -> str:
+    """Title the table of thresholds by what moving the line to break-even changes for marketing and for sales."""
+    at, even = curve.at("agreed"), curve.at("break-even")
+    passed, worked = (float(even[name] - at[name]) for name in ("passed", "worked"))
+    if at["threshold"] == even["threshold"]:
+        return "The line is where a lead pays for itself"
+    if max(abs(round(passed)), abs(round(worked))) == 0:
+        return "Moving the line to where a lead pays for itself changes next to nothing in leads and work"
+    verb = "Lowering" if even["threshold"] < at["threshold"] else "Raising"
+    return (
+        f"{verb} the line to where a lead pays for itself passes {_more(passed)} {curve.per} to sales, which works "
+        f"{_more(worked, of='')}"
+    )
+
+
+def _more(change: float, of: str = "lead") -> str:
+    """Return ``9 more leads``, ``1 fewer lead`` or ``no more leads``; without ``of`` the noun is left out."""
+    number = abs(round(change))
+    word = "more" if change > 0 else "fewer"
+    if number == 0:
+        return f"as many {of}s" if of else "as many"
+    return f"{formats.count(number)} {word}" + (f" {of}{'s' * (number != 1)}" if of else "")
+
+
+def card_title(features: Sequence[str]) -> str:
+    """Title the scorecard by the features whose values lie furthest apart, the widest first."""
+    widest = formats.inside(features[0])
+    if len(features) == 1:
+        return f"One feature moves scores beyond chance: {widest}"
+    return f"{len(features)} features move scores beyond chance, the widest apart by {widest}"
+
+
 def bands_title(found: Bands) -> str:
     """Title the bands by which of them kept what they promise."""
     judged = found.rows[found.rows["kept"].notna()]
@@ -118,7 +164,9 @@ def bands_title(found: Bands) -> str:
         return "Too few leads in any band to hold it to its promise"
     if judged["kept"].all():
         names = judged["band"].tolist()
-        return f"Band{'s' * (len(names) > 1)} {formats.listed(names)} kept what they promise"
+        if len(names) == 1:
+            return f"Band {names[0]} kept what it promises"
+        return f"Bands {formats.listed(names)} kept what they promise"
     said = [
         f"band {row['band']} promised {formats.share(row['promised'])} and {formats.share(row['rate'])} came true"
         for _, row in judged[judged["kept"].eq(False)].iterrows()
@@ -133,8 +181,8 @@ def grid_title(found: Grid) -> str:
         return "Too few leads to compare fit with engagement"
     best, poorest = shown.loc[shown["rate"].idxmax()], shown.loc[shown["rate"].idxmin()]
     return (
-        f"{best['fit']}{best['engagement']} leads get there {formats.share(best['rate'])} of the time, "
-        f"{poorest['fit']}{poorest['engagement']} leads {formats.share(poorest['rate'])}"
+        f"Of leads with fit {best['fit']} and engagement {best['engagement']}, {formats.share(best['rate'])} get "
+        f"there; with fit {poorest['fit']} and engagement {poorest['engagement']}, {formats.share(poorest['rate'])}"
     )
 
 
@@ -145,7 +193,8 @@ def importance_title(found: Importance) -> str:
         return "The score looks at nothing"
     share = rows["weight"].head(3).sum() / rows["weight"].sum()
     names = rows["label"].head(3).tolist()
-    return f"{formats.opening(formats.listed(names))} move the score most, {formats.share(share)} of all movement"
+    verb = "moves" if len(names) == 1 else "move"
+    return f"{formats.opening(formats.listed(names))} {verb} the score most, {formats.share(share)} of all movement"
 
 
 def stability_title(found: Stability) -> str:
@@ -153,8 +202,11 @@ def stability_title(found: Stability) -> str:
     shown = found.rows.dropna(subset=["rate"])
     if shown.empty:
         return "Too few leads in any group to say whether the score holds there"
-    off = shown[(shown["predicted"] < shown["lower"]) | (shown["predicted"] > shown["upper"])]
+    off = shown[shown["off"].astype(bool)]
     if off.empty:
-        return f"In none of {len(shown)} groups were probabilities clearly off"
-    named = [f"{row['by']} {row['group']}" for _, row in off.head(3).iterrows()]
-    return f"Probabilities were off in {len(off)} of {len(shown)} groups: {formats.listed(named)}"
+        return f"In none of {formats.many(len(shown), 'group')} were probabilities clearly off"
+    named = [
+        f"too {'low' if row['predicted'] < row['rate'] else 'high'} for {row['by']} {row['group']}"
+        for _, row in off.iterrows()
+    ]
+    return f"Probabilities were off in {len(off)} of {formats.many(len(shown), 'group')}: {first(named, 3)}"

@@ -14,7 +14,7 @@ import pandas as pd
 
 from smarketing.company.definitions import Evidence
 from smarketing.estimates.calibration import cluster_sums
-from smarketing.estimates.clusters import share
+from smarketing.estimates.clusters import ClusterSums, share
 from smarketing.estimates.scored import quantile_bins
 from smarketing.measures.results import NotApplicable
 from smarketing.measures.scoring.study import Study
@@ -87,7 +87,8 @@ class Stability:
     """Whether the score holds over time and in each segment.
 
     ``rows``: a row a group: ``by`` (quarter, region, source), ``group``, ``n``, ``events``, ``auc`` with ``auc_lower``
-    and ``auc_upper``, ``predicted`` and observed ``rate`` with ``lower`` and ``upper``, ``reason`` where withheld.
+    and ``auc_upper``, ``predicted`` and observed ``rate`` with ``lower`` and ``upper``, ``off`` where the two differ
+    beyond chance (Bonferroni: sure for all groups together), ``reason`` where withheld.
     """
 
     rows: pd.DataFrame
@@ -97,12 +98,13 @@ class Stability:
 def stability(study: Study, evidence: Evidence, *, most: int = 8, draws: int = 200, seed: int = 0) -> Stability:
     """Judge the score by quarter and by segment; of many segments the ``most`` largest are shown."""
     columns = ["by", "group", "n", "events", "auc", "auc_lower", "auc_upper", "predicted", "rate", "lower", "upper",
-               "reason"]  # fmt: skip
+               "off", "reason"]  # fmt: skip
     leads = study.leads
     if leads is None or study.model is None:
         return Stability(pd.DataFrame(columns=columns), "")
     groups = _groups(study)
-    rows = []
+    rows: list[dict[str, object]] = []
+    sums: dict[int, ClusterSums] = {}
     for by, values in groups.items():
         sizes = pd.Series(values).value_counts(sort=False)
         order = sizes.index.tolist() if by == "quarter" else list(sizes.sort_values(ascending=False).index[:most])
@@ -110,18 +112,24 @@ def stability(study: Study, evidence: Evidence, *, most: int = 8, draws: int = 2
             mine = values == group
             part = leads.only(mine, leads.what)
             probability = study.probability[mine]
-            row: dict[str, object] = {"by": by, "group": str(group)} | dict.fromkeys(columns[4:11], math.nan)
+            row: dict[str, object] = {"by": by, "group": str(group), "off": False}
+            row |= dict.fromkeys(columns[4:11], math.nan)
             judged = judge(part, {"score": probability}, probabilities=(), evidence=evidence, draws=draws, seed=seed)[
                 "score"
             ]
             row |= {"n": judged.n, "events": judged.events, "reason": judged.reason}
             if not judged.reason:
                 auc = judged.measure("auc")
-                rate = share(cluster_sums(part.cluster, part.weight, part.outcome))
+                sums[len(rows)] = cluster_sums(part.cluster, part.weight, part.outcome)
+                rate = share(sums[len(rows)])
                 row |= {"auc": auc.value, "auc_lower": auc.lower, "auc_upper": auc.upper}
                 row |= {"predicted": float((part.weight * probability).sum() / part.weight.sum())}
                 row |= {"rate": rate.value, "lower": rate.lower, "upper": rate.upper}
             rows.append(row)
+    # Of many groups one looks off by chance, so the interval that decides is widened by how many are looked at.
+    for at, one in sums.items():
+        wide = share(one, confidence=1 - 0.05 / len(sums))
+        rows[at]["off"] = not wide.lower <= float(rows[at]["predicted"]) <= wide.upper  # type: ignore[arg-type]
     return Stability(pd.DataFrame(rows, columns=columns), leads.what)
 
 
