@@ -305,7 +305,7 @@ def _claims(claimed: pd.DataFrame) -> Block:
     frame = pd.DataFrame(
         {
             "Columns let in": claimed["with_columns"]
-            .replace("", "none: the models that were used")
+            .replace("", "no more: the models as used")
             .map(formats.opening),
             "Model": claimed["family"].map(formats.opening),
             "AUC": claimed["auc"],
