@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
@@ -210,10 +211,11 @@ def test_two_truncations_are_both_told_each_with_its_exits() -> None:
     late = ObservedFrom(("lost",), date(2026, 3, 1), "delayed_entry")
     told: Any = SimpleNamespace(observed_from=(whole, late), exits=exits, counted="deals", naive=0.2)
     assert wording.truncated(told) == (
-        "Exits (Won) are on record only from 1 Feb 2026, while earlier deals are on file and look open. Only those that "
-        "entered on or after that day are counted. A rate over all on file would be too low. Exits (Lost) are on record "
-        "only from 1 Mar 2026, and deals that left earlier are not on file. The others count from that day on, at the "
-        "age they then had. The plain share of those on file won in time (20.0%) ignores both this and the open ones."
+        "Exits (Won) are on record only from 1 Feb 2026, while earlier deals are on file and look open. Only those "
+        "that entered on or after that day are counted. A rate over all on file would be too low. Exits (Lost) are on "
+        "record only from 1 Mar 2026, and deals that left earlier are not on file. The others count from that day on, "
+        "at the age they then had. The plain share of those on file won in time (20.0%) ignores both this and the open "
+        "ones."
     )
     told.observed_from = (whole,)
     assert wording.truncated(told).startswith("Exits are on record only from 1 Feb 2026, while earlier deals")
