@@ -304,9 +304,7 @@ def _claims(claimed: pd.DataFrame) -> Block:
     """Show what the models would have claimed with the columns that were left out."""
     frame = pd.DataFrame(
         {
-            "Columns let in": claimed["with_columns"]
-            .replace("", "no more: the models as used")
-            .map(formats.opening),
+            "Columns let in": claimed["with_columns"].replace("", "no more: the models as used").map(formats.opening),
             "Model": claimed["family"].map(formats.opening),
             "AUC": claimed["auc"],
             "From": claimed["lower"],

@@ -24,7 +24,8 @@ def model_folder(plan: ScoreLeads, as_of: date) -> Path:
     if found is None:
         raise PlanError(
             f"There is no saved model of case {plan.case!r} by {as_of} in {plan.reports}. "
-            "Run 40_lead_scoring for the case first (it saves none where no score is usable), or name a folder as `model`."
+            "Run 40_lead_scoring for the case first (where no score is usable it saves none), or name a folder as "
+            "`model`."
         )
     return found
 
