@@ -96,7 +96,8 @@ def _how_judged(study: Study) -> str:
             "Whether it holds for later leads is unknown."
         )
     return (
-        f"Fitted on {formats.count(int(study.split.train.sum()))} leads scored by {formats.day(study.split.day)}, with "
+        f"Fitted on {formats.count(int((study.split.train & (study.known.weight > 0)).sum()))} leads scored by "
+        f"{formats.day(study.split.day)}, with "
         f"only what was known on that day; judged once, on the {formats.count(int(study.split.test.sum()))} leads "
         "after "
         f"it whose {study.scoring.within_days} days were over. The model that was judged is the one that is given out."
@@ -243,7 +244,7 @@ def what_was_left_out(study: Study, claimed: pd.DataFrame) -> list[Block]:
     else:
         blocks.append(note(f"{wording.leakage_title(study)}.", heading="Leakage audit."))
     if len(claimed):
-        blocks.append(_claims(claimed))
+        blocks.append(_claims(claimed, study.choice.chosen if study.choice else "scorecard"))
     powers = study.audit.powers.dropna(subset=["auc"])
     asked, powers = len(powers), powers.head(STRONGEST)
     if len(powers):
@@ -300,7 +301,7 @@ def what_it_looks_at(study: Study, found: Importance | NotApplicable) -> list[Bl
     return blocks
 
 
-def _claims(claimed: pd.DataFrame) -> Block:
+def _claims(claimed: pd.DataFrame, chosen: str) -> Block:
     """Show what the models would have claimed with the columns that were left out."""
     frame = pd.DataFrame(
         {
@@ -311,7 +312,8 @@ def _claims(claimed: pd.DataFrame) -> Block:
             "To": claimed["upper"],
         }
     )
-    used, best = claimed[claimed["with_columns"] == ""]["auc"].max(), claimed["auc"].max()
+    mine = claimed[claimed["family"] == chosen]
+    used, best = mine[mine["with_columns"] == ""]["auc"].max(), mine["auc"].max()
     return table(
         frame,
         id="tab-claims",
@@ -346,7 +348,10 @@ def does_it_hold(found: Stability) -> list[Block]:
             "reason": "Why withheld",
         }
     )
-    frame["Off"] = ["yes" if off else "no" for off in frame["Off"]]
+    frame["Off"] = [
+        "" if reason else "yes" if off else "no"
+        for off, reason in zip(frame["Off"], frame["Why withheld"], strict=True)
+    ]
     if not frame["Why withheld"].astype(bool).any():
         frame = frame.drop(columns="Why withheld")
     kinds = {"Leads": "count", "Good": "count"} | dict.fromkeys(("AUC", "From", "To"), "number")

@@ -44,7 +44,8 @@ METHODS = (
     ),
     (
         "No usable score",
-        "Where the lower limit of the Brier skill on later leads is 0 or less, or that of the lift at capacity is at "
+        "Where the lower limit of the Brier skill on the judged leads is 0 or less, or that of the lift at capacity "
+        "is at "
         "most the agreed minimum. Nothing is exported then.",
     ),
     (
@@ -154,9 +155,10 @@ def key_figures(
 
 
 def _status(study: Study, found: Validity, minimum: float) -> Status:
-    if study.usable:
+    lift = found.measure("lift")
+    if lift.lower > minimum:
         return "ahead"
-    return "behind" if found.measure("lift").upper <= minimum else "too close to call"
+    return "behind" if lift.upper <= minimum else "too close to call"
 
 
 def findings(
@@ -260,8 +262,7 @@ def _fits(at: object, curve: CostCurve) -> str:
     """Say which is more: leads passed that sales cannot work, or places of sales that stay empty."""
     passed, worked = at["passed"], at["worked"]  # type: ignore[index]
     over = round(passed - worked)
-    # Without weeks the capacity is for all leads together, and the curve is for a hundred.
-    unused = round(curve.capacity - worked) if curve.per == "a week" else 0
+    unused = round(curve.capacity - worked)
     if over > unused:
         return f"passes {formats.many(over, 'lead')} {curve.per} more than sales can work"
     if unused > 0:
@@ -274,14 +275,15 @@ def _over_present(gain: tuple[float, float, float], curve: CostCurve, definition
     value, low, high = gain
     interval = formats.difference_interval(low, high, "money", currency)
     if low > 0 or high < 0:
-        claim = f"Working by the score brings {'more' if value > 0 else 'less'} than the present rules."
+        side = "more" if value > 0 else "less"
+        claim = f"Working by the score would have put {side} value into the same places than the present rules."
     else:
         claim = "The score is not clearly better or worse in money than the present rules."
     return _finding(
         claim,
         f"The difference is {formats.difference(value, 'money', currency)} {curve.per} at the same capacity (95% "
         f"interval {interval}).",
-        f"{curve.what}, both scores on the same ones; the present rules have steered who was worked",
+        f"{curve.what}, both scores on the same ones; who was worked followed the present rules",
         "tab-validity",
         2.1,
     )

@@ -186,8 +186,8 @@ def key_figures(watched: Monitor, given: Given) -> tuple[KeyFigure, ...]:
     """Return what the ledger keeps: leads scored and qualified, and validity since where there is any."""
     scored = given.scored
     figures = [
-        _count("scored", "Open leads scored", len(scored), len(scored)),
-        _count("qualified", "Open leads qualified by score", int(scored["qualified"].sum()), len(scored)),
+        _count("scored", "New leads scored", len(scored), len(scored)),
+        _count("qualified", "New leads qualified by score", int(scored["qualified"].sum()), len(scored)),
     ]
     since = watched.since
     if since is None:
@@ -228,8 +228,8 @@ def _count(name: str, label: str, value: int, of: int) -> KeyFigure:
         upper=None,
         interval="Complete, not sampled.",
         n=of,
-        n_label="open leads",
-        period="open leads within their days",
+        n_label="new leads",
+        period="scored in the last 7 days and still open",
         higher_is_better=True,
         maturity="final",
         status="no target",

@@ -27,7 +27,7 @@ from smarketing.measures.scoring.encoding import (
     in_words,
     probability_in_engine,
 )
-from smarketing.measures.scoring.folds import beyond_shuffled, check_training, grouped_folds, log_loss
+from smarketing.measures.scoring.folds import beyond_shuffled, check_training, grouped_folds, log_loss, mapped_across
 from smarketing.measures.scoring.forest import Forest, read_forest
 from smarketing.measures.scoring.sample import Feature
 from smarketing.measures.scoring.shapley import expected_raw, forest_contributions
@@ -194,7 +194,7 @@ def fit_boosting(
         forest=_forest(plan, matrix[known], outcome[known], scaled[known]),
         calibration=calibration,
         beyond_chance=tuple(role.name for role, matters in zip(roles, matter, strict=True) if matters),
-        out_of_fold=expit(calibration.log_odds(raw[best])),
+        out_of_fold=mapped_across(raw[best], outcome, scaled, folds),
     )
 
 

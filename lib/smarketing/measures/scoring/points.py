@@ -187,14 +187,16 @@ def cross_validate(
     regressions = [
         Regression(train.matrix, outcome[rows], weight[rows]) for train, (rows, _) in zip(trains, places, strict=True)
     ]
-    penalties = _allowed(regressions[0], most)
+    known = weight > 0
+    whole = Regression(design.rows(known).matrix, outcome[known], weight[known])
+    penalties = _allowed(whole, most)
     paths = [list(regression.path(penalties, close=ROUGH)) for regression in regressions]
     plain = {penalty: [path[i] for path in paths] for i, penalty in enumerate(penalties)}
     first = min(penalties, key=lambda penalty: _loss(design, plain[penalty], places, outcome, weight))
     strengths = [
         _strengths(train, one, weight[rows]) for train, (rows, _), one in zip(trains, places, plain[first], strict=True)
     ]
-    again = [p for p in penalties if most is None or regressions[0].effective(p, strengths[0]) <= most]
+    again = [p for p in penalties if most is None or whole.effective(p, strengths[0]) <= most]
     paths = [
         list(regression.path(again, strength, close=ROUGH))
         for regression, strength in zip(regressions, strengths, strict=True)

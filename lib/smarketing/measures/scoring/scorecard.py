@@ -28,7 +28,7 @@ from smarketing.measures.scoring.encoding import (
     fit_levels,
     probability_in_engine,
 )
-from smarketing.measures.scoring.folds import beyond_shuffled, check_training, grouped_folds
+from smarketing.measures.scoring.folds import beyond_shuffled, check_training, grouped_folds, mapped_across
 from smarketing.measures.scoring.points import (
     Design,
     cross_validate,
@@ -239,7 +239,7 @@ def fit_scorecard(
         penalty=crossed.penalty,
         selective=crossed.first_penalty is not None,
         beyond_chance=tuple(role.name for role, matters in zip(roles, matter, strict=True) if matters),
-        out_of_fold=expit(calibration.log_odds(crossed.out_of_fold)),
+        out_of_fold=mapped_across(crossed.out_of_fold, outcome, scaled, folds),
     )
 
 
