@@ -18,5 +18,5 @@
 | `reasons` | per lead, what spoke for it and what against it |
 | `model_card`, `saving` | what a model is and is for; both as files that run no code when loaded |
 | `arms` | which leads were in which arm of an experiment |
-| `uplift` | who is worth contacting, beside who is likely; `uplift_scores` learns both, `uplift_judging` compares them |
+| `uplift` | who is worth contacting, beside who is likely; `uplift_scores` learns, `uplift_judging` compares |
 """
