@@ -17,23 +17,25 @@ from smarketing.estimates.calibration import LogisticMap, logistic_map
 from smarketing.measures.scoring.encoding import (
     MISSING,
     NOT_RECORDED,
-    OTHER,
+    Bins,
     Levels,
     column_of,
     engine_column,
     exact,
+    fit_bins,
     fit_levels,
     in_words,
     probability_in_engine,
 )
-from smarketing.measures.scoring.folds import check_training, grouped_folds, log_loss, shuffles
+from smarketing.measures.scoring.folds import beyond_shuffled, check_training, grouped_folds, log_loss
 from smarketing.measures.scoring.forest import Forest, read_forest
 from smarketing.measures.scoring.sample import Feature
 from smarketing.measures.scoring.shapley import expected_raw, forest_contributions
 
+MOST_BINS = 64
 MOST_LEVELS = 60
 FEWEST_ROWS = 20
-LEARNING_RATE = 0.08
+LEARNING_RATE = 0.1
 MOST_TREES = 150
 STRIDE = 10
 """Numbers of trees are tried in steps of this."""
@@ -44,7 +46,7 @@ SETTINGS = {
     "max_depth": 5,
     "min_samples_leaf": 40,
     "l2_regularization": 5.0,
-    "max_bins": 63,
+    "max_bins": 255,
     "early_stopping": False,
 }
 
@@ -55,15 +57,14 @@ class Boosting:
 
     ``levels`` go by position of the feature (None for numbers). ``out_of_fold`` are calibrated probabilities of the
     training rows from models that saw no lead of the same account. ``base`` is the mean lead's log-odds, as the splits
-    went: base + contributions = log-odds. ``beyond_chance`` are the features whose contributions spread more than
-    those that any shuffled copy of a feature got (``chance``, in log-odds): others are no reasons.
+    went: base + contributions = log-odds. ``beyond_chance`` are the features that move log-odds more than any
+    shuffled copy of a feature does (see `beyond_shuffled`): others are no reasons.
     """
 
     roles: tuple[Feature, ...]
     levels: tuple[Levels | None, ...]
     forest: Forest
     calibration: LogisticMap
-    chance: float
     beyond_chance: tuple[str, ...]
     out_of_fold: np.ndarray
     family: str = "boosting"
@@ -98,7 +99,7 @@ class Boosting:
         column = column_of(features, role)
         if levels is None:
             return np.array([NOT_RECORDED if np.isnan(x) else in_words(x) for x in column.tolist()], dtype=object)
-        words = np.array([*levels.kept, *([OTHER] if levels.pooled else []), NOT_RECORDED], dtype=object)
+        words = np.array([*(levels.words(code) for code in range(len(levels))), NOT_RECORDED], dtype=object)
         return words[levels.codes(column)]
 
     def expression(self, table: ir.Table) -> ir.FloatingValue:
@@ -122,8 +123,9 @@ def fit_boosting(
     """Learn trees from leads of known label.
 
     Trees have at most 8 leaves of at least 40 leads; how many there are, up to 150, is what gives the least log loss on
-    folds that keep accounts together. Categories keep at most 60 levels of at least 20 leads, the rest is "(other)";
-    what is missing is a level of its own, and what was not met goes with it.
+    folds that keep accounts together. Numbers are split between 64 bins of about equal size. Categories keep at most
+    60 levels of at least 20 leads, the rest is "(other)"; what is missing is a level of its own, and what was not met
+    goes with it.
 
     Parameters
     ----------
@@ -142,27 +144,29 @@ def fit_boosting(
     check_training(features, roles, outcome, weight, cluster)
     known = weight > 0
     scaled = weight / weight[known].mean()
-    levels = tuple(
-        None
+    columns = [column_of(features, role) for role in roles]
+    codings = tuple(
+        fit_bins(column[known], at_most=MOST_BINS, at_least=1)
         if role.kind == "number"
-        else fit_levels(column_of(features, role)[known], at_most=MOST_LEVELS, at_least=FEWEST_ROWS)
-        for role in roles
+        else fit_levels(column[known], at_most=MOST_LEVELS, at_least=FEWEST_ROWS)
+        for role, column in zip(roles, columns, strict=True)
     )
-    columns = _columns(features, roles, levels)
+    levels = tuple(one if isinstance(one, Levels) else None for one in codings)
     # Categories first: scikit-learn would put them there itself and number the features anew.
-    positions = [i for i, one in enumerate(levels) if one] + [i for i, one in enumerate(levels) if one is None]
-    categories = sum(bool(one) for one in levels)
-    # What is missing is a level of its own: left to scikit-learn (1.9) as NaN beside a single level, it is predicted to
-    # go the other way than it was trained to.
+    positions = sorted(range(len(roles)), key=lambda i: (levels[i] is None, i))
+    categories = len(roles) - levels.count(None)
+    codes = [one.codes(column) for one, column in zip(codings, columns, strict=True)]
+    # A category's missing is a level of its own: left to scikit-learn (1.9) as NaN beside a single level, it is
+    # predicted to go another way than it was trained to.
     matrix = np.column_stack(
-        [np.where(columns[i] == MISSING, len(one), columns[i]) if (one := levels[i]) else columns[i] for i in positions]
+        [np.where(codes[i] == MISSING, np.nan if levels[i] is None else len(codings[i]), codes[i]) for i in positions]
     )
     steps = range(STRIDE, MOST_TREES + 1, STRIDE)
     raw = np.zeros((len(steps), len(outcome)))
     folds = grouped_folds(cluster, outcome * known, seed=seed)
     for fold in np.unique(folds):
         train, held_out = known & (folds != fold), folds == fold
-        model = _model(MOST_TREES, categories, seed).fit(matrix[train], outcome[train], sample_weight=scaled[train])
+        model = _fit(MOST_TREES, categories, seed, matrix[train], outcome[train], scaled[train])
         for i, one in enumerate(model.staged_decision_function(matrix[held_out])):
             if (i + 1) % STRIDE == 0:
                 raw[(i + 1) // STRIDE - 1, held_out] = one.ravel()
@@ -173,21 +177,23 @@ def fit_boosting(
         trees=steps[best],
         positions=tuple(positions),
         categories=categories,
-        levels=tuple(len(one) if one else 0 for one in levels),
-        missing=tuple(one is not None and bool((columns[i][known] == MISSING).any()) for i, one in enumerate(levels)),
+        codings=codings,
+        missing=tuple(bool((code[known] == MISSING).any()) for code in codes),
         seed=seed,
     )
-    forest = _forest(plan, matrix[known], outcome[known], scaled[known])
-    learned = [column[known] for column in columns]
-    chance = _chance_spread(plan, matrix[known], learned, outcome[known], scaled[known])
-    spreads = _spreads(forest, learned)
+    learned = [column[known] for column in _columns(features, roles, levels)]
+    matter = beyond_shuffled(
+        lambda order: _spreads_beside_copies(plan, matrix[known], learned, outcome[known], scaled[known], order),
+        np.ones(int(known.sum()), dtype=bool),
+        sum(len(np.unique(code[known])) > 1 for code in codes),
+        seed=seed,
+    )
     return Boosting(
         roles=roles,
         levels=levels,
-        forest=forest,
+        forest=_forest(plan, matrix[known], outcome[known], scaled[known]),
         calibration=calibration,
-        chance=calibration.slope * chance,
-        beyond_chance=tuple(role.name for role, spread in zip(roles, spreads, strict=True) if spread > chance),
+        beyond_chance=tuple(role.name for role, matters in zip(roles, matter, strict=True) if matters),
         out_of_fold=expit(calibration.log_odds(raw[best])),
     )
 
@@ -199,7 +205,7 @@ class _Plan:
     trees: int
     positions: tuple[int, ...]
     categories: int
-    levels: tuple[int, ...]
+    codings: tuple[Bins | Levels, ...]
     missing: tuple[bool, ...]
     seed: int
 
@@ -211,42 +217,44 @@ class _Plan:
             self,
             positions=(*first, *(i + roles for i in first), *rest, *(i + roles for i in rest)),
             categories=2 * self.categories,
-            levels=self.levels * 2,
+            codings=self.codings * 2,
             missing=self.missing * 2,
         )
 
 
 def _forest(plan: _Plan, matrix: np.ndarray, outcome: np.ndarray, weight: np.ndarray) -> Forest:
-    model = _model(plan.trees, plan.categories, plan.seed).fit(matrix, outcome, sample_weight=weight)
-    return read_forest(model, plan.positions, plan.levels, plan.missing)
+    model = _fit(plan.trees, plan.categories, plan.seed, matrix, outcome, weight)
+    return read_forest(model, plan.positions, plan.codings, plan.missing)
 
 
-def _chance_spread(
-    plan: _Plan, matrix: np.ndarray, columns: list[np.ndarray], outcome: np.ndarray, weight: np.ndarray
-) -> float:
-    """Return the largest spread of raw log-odds that a shuffled copy of a feature gets beside the features."""
-    largest, first = 0.0, plan.categories
-    varying = sum(len(np.unique(column[~np.isnan(column)])) > 1 for column in matrix.T)
-    for order in shuffles(np.ones(len(matrix), dtype=bool), varying, seed=plan.seed):
-        copies = matrix[order]
-        both = np.column_stack([matrix[:, :first], copies[:, :first], matrix[:, first:], copies[:, first:]])
-        forest = _forest(plan.doubled(), both, outcome, weight)
-        spreads = _spreads(forest, columns + [column[order] for column in columns])
-        largest = max(largest, float(spreads[len(columns) :].max()))
-    return largest
-
-
-def _spreads(forest: Forest, columns: list[np.ndarray]) -> np.ndarray:
-    """Return the spread of each feature's contributions, over rows enough to tell."""
-    apart = max(1, len(columns[0]) // ROWS_FOR_CHANCE)
-    spreads: np.ndarray = forest_contributions(forest, [column[::apart] for column in columns]).std(axis=0)
+def _spreads_beside_copies(
+    plan: _Plan,
+    matrix: np.ndarray,
+    columns: list[np.ndarray],
+    outcome: np.ndarray,
+    weight: np.ndarray,
+    order: np.ndarray,
+) -> np.ndarray:
+    """Return how much each feature, and then each copy in the rows' new ``order``, moves log-odds in one model."""
+    copies, first = matrix[order], plan.categories
+    both = np.column_stack([matrix[:, :first], copies[:, :first], matrix[:, first:], copies[:, first:]])
+    forest = _forest(plan.doubled(), both, outcome, weight)
+    apart = max(1, len(matrix) // ROWS_FOR_CHANCE)
+    some = [column[::apart] for column in columns] + [column[order][::apart] for column in columns]
+    spreads: np.ndarray = forest_contributions(forest, some).std(axis=0)
     return spreads
 
 
-def _model(trees: int, categories: int, seed: int) -> HistGradientBoostingClassifier:
-    return HistGradientBoostingClassifier(
+def _fit(
+    trees: int, categories: int, seed: int, matrix: np.ndarray, outcome: np.ndarray, weight: np.ndarray
+) -> HistGradientBoostingClassifier:
+    """Fit scikit-learn's trees to codes, the first columns categories."""
+    model = HistGradientBoostingClassifier(
         max_iter=trees, categorical_features=list(range(categories)) or None, random_state=seed, **SETTINGS
     )
+    # scikit-learn cannot bin a number that is never known; a constant is never split either.
+    never = np.isnan(matrix).all(axis=0)
+    return model.fit(np.where(never, 0.0, matrix), outcome, sample_weight=weight)
 
 
 def _columns(features: pd.DataFrame, roles: tuple[Feature, ...], levels: tuple[Levels | None, ...]) -> list[np.ndarray]:

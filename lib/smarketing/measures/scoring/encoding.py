@@ -28,12 +28,14 @@ MOST_NAMED = 250
 class Bins:
     """Ranges of a number: bin i holds edges[i - 1] <= x < edges[i].
 
-    ``whole`` says that training held whole numbers only, ``lowest`` the smallest of them; both are for the words.
+    ``whole`` says that training held whole numbers only, ``lowest`` the smallest and ``highest`` the largest of them (1
+    for a yes-or-no column); all three are for the words.
     """
 
     edges: tuple[float, ...]
     whole: bool
     lowest: float
+    highest: float = np.inf
 
     def __len__(self) -> int:
         return len(self.edges) + 1
@@ -50,8 +52,11 @@ class Bins:
             return NOT_RECORDED
         if not self.edges:
             return "any number"
+        if self.whole and self.lowest == 0 and self.highest == 1:
+            return "yes" if code else "no"
         if code == len(self.edges):
-            return f"{in_words(self.edges[-1])} or more"
+            last = in_words(self.edges[-1])
+            return last if self.whole and self.edges[-1] == self.highest else f"{last} or more"
         end = self.edges[code]
         last = in_words(end - 1 if self.whole else end)
         if code == 0:
@@ -87,8 +92,12 @@ class Levels:
         return np.minimum(codes, len(self.kept))
 
     def words(self, code: int) -> str:
-        """Return the level's name."""
-        return NOT_RECORDED if code == MISSING else OTHER if code == len(self.kept) else self.kept[code]
+        """Return the level's name; a value that is called like one of ours is quoted."""
+        if code == MISSING:
+            return NOT_RECORDED
+        if code == len(self.kept):
+            return OTHER
+        return f'"{self.kept[code]}"' if self.kept[code] in (OTHER, NOT_RECORDED) else self.kept[code]
 
     def values_of(self, code: int) -> tuple[str, ...]:
         """Return the values that share a level."""
@@ -122,7 +131,7 @@ def fit_bins(values: np.ndarray, *, at_most: int, at_least: int) -> Bins:
     """Cut a number into at most ``at_most`` bins of about equal size that hold at least ``at_least`` rows each.
 
     A value that many rows share (the zeros of a count) gets a bin of its own. Edges are rounded as far as that moves
-    no more than 1 % of the rows. NaN is left out; infinite values fall into the outer bins.
+    no more than a twentieth of a bin. NaN is left out; infinite values fall into the outer bins.
     """
     known = np.sort(values[np.isfinite(values)])
     if known.size == 0:
@@ -143,10 +152,15 @@ def fit_bins(values: np.ndarray, *, at_most: int, at_least: int) -> Bins:
             if cut >= len(distinct) - 1 or known.size - reached[cut] < at_least:
                 break
         edges.append(float(distinct[cut + 1]))
-        rounded.append(_readable(edges[-1], known, int(reached[cut])))
+        rounded.append(_readable(edges[-1], known, int(reached[cut]), 0.05 * known.size / at_most))
         done = int(reached[cut])
     counts = np.diff(np.searchsorted(known, rounded), prepend=0, append=known.size)
-    return Bins(edges=tuple(rounded if counts.min() >= at_least else edges), whole=whole, lowest=float(distinct[0]))
+    return Bins(
+        edges=tuple(rounded if counts.min() >= at_least else edges),
+        whole=whole,
+        lowest=float(distinct[0]),
+        highest=float(distinct[-1]),
+    )
 
 
 def fit_levels(values: np.ndarray, *, at_most: int, at_least: int) -> Levels:
@@ -159,11 +173,10 @@ def fit_levels(values: np.ndarray, *, at_most: int, at_least: int) -> Levels:
     ValueError
         If a value is no string.
     """
-    column = pd.Series(values, dtype=object)
-    column = column[column.notna() & (column != "")]
-    for value in column[[not isinstance(value, str) for value in column]][:1]:
+    counted = pd.Series(values, dtype=object).value_counts()
+    for value in counted.index[[not isinstance(value, str) for value in counted.index]][:1]:
         raise ValueError(f"a category holds {value!r}, a {type(value).__name__}. Give categories as strings.")
-    counted = column.value_counts()
+    counted = counted.drop("", errors="ignore")
     # Ties in frequency are put in order of name: equal inputs, equal levels.
     ranked = sorted(((name, int(n)) for name, n in counted.items()), key=lambda one: (-one[1], one[0]))
     kept = [name for name, n in ranked[:at_most] if n >= at_least]
@@ -229,14 +242,16 @@ def balanced_sum(terms: Sequence[ir.NumericValue]) -> ir.NumericValue:
 
 
 def probability_in_engine(log_odds: ir.FloatingValue) -> ir.FloatingValue:
-    """Return 1 / (1 + exp(-log_odds)), clipped at 500: exp overflows are errors on PostgreSQL."""
-    return exact(1.0) / (exact(1.0) + (-log_odds.clip(-500.0, 500.0)).exp())
+    """Return 1 / (1 + exp(-log_odds)), cut at 500: exp overflows are errors on PostgreSQL."""
+    # Not by clip, which writes its argument out twice, and here that is all trees.
+    within = ibis.least(exact(500.0), ibis.greatest(exact(-500.0), log_odds))
+    return exact(1.0) / (exact(1.0) + (-within).exp())
 
 
-def _readable(edge: float, known: np.ndarray, below: int) -> float:
-    """Return the edge with as few digits as move at most 1 % of the rows over it; ``known`` is sorted."""
+def _readable(edge: float, known: np.ndarray, below: int, most_moved: float) -> float:
+    """Return the edge with as few digits as move no more rows over it; ``known`` is sorted, ``below`` are below it."""
     for digits in range(1, 17):
         candidate = float(f"{edge:.{digits}g}")
-        if abs(int(np.searchsorted(known, candidate)) - below) <= 0.01 * known.size and candidate > known[0]:
+        if abs(int(np.searchsorted(known, candidate)) - below) <= most_moved and candidate > known[0]:
             return candidate
     return edge

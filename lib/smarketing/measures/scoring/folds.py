@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
 from smarketing.measures.scoring.sample import Feature
 
 FOLDS = 5
-COPIES = 60
+COPIES = 40
 MOST_SHUFFLES = 5
+"""Shuffled copies of features that one without effect has to beat to be a reason, and models fitted for it at most."""
 FEWEST_CLUSTERS = 10
 """Accounts with the outcome, and without it, below which nothing is fitted."""
 
@@ -32,19 +35,31 @@ def grouped_folds(cluster: np.ndarray, outcome: np.ndarray, *, folds: int = FOLD
     return of_cluster[codes]
 
 
-def shuffles(known: np.ndarray, varying: int, *, seed: int) -> list[np.ndarray]:
-    """Return orders of rows that bring copies of the features out of step with the outcome, as many as needed.
+def beyond_shuffled(
+    spreads_beside: Callable[[np.ndarray], np.ndarray], known: np.ndarray, varying: int, *, seed: int
+) -> np.ndarray:
+    """Return which features move log-odds more than any copy of a feature does that was shuffled.
 
-    Rows of known label are shuffled among themselves. With at least `COPIES` copies of the ``varying`` features over
-    all orders their largest effect is one that chance exceeds in about 1 of that many.
+    ``spreads_beside`` fits a model to the features and to copies of theirs whose rows are brought into another order,
+    and returns how much each moves the log-odds, the copies last. Features and copies compete in one model, so that a
+    feature without effect is like a copy; it has to win in as many orders as make `COPIES` copies of the ``varying``
+    features, so it is named with a probability of about 1 in that many at most. Rows of known label are shuffled among
+    themselves, all features alike: copies keep their relations to each other.
+
+    References
+    ----------
+    Kursa and Rudnicki (2010), Feature selection with the Boruta package (shadow features).
     """
     rng = np.random.default_rng(seed)
-    orders = []
+    winners = None
     for _ in range(min(MOST_SHUFFLES, -(-COPIES // max(varying, 1)))):
         order = np.arange(len(known))
         order[known] = rng.permutation(np.flatnonzero(known))
-        orders.append(order)
-    return orders
+        own, copies = np.split(spreads_beside(order), 2)
+        won = own > copies.max()
+        winners = won if winners is None else winners & won
+    assert winners is not None
+    return winners
 
 
 def log_loss(log_odds: np.ndarray, outcome: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ import ibis.expr.types as ir
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from smarketing.measures.scoring.encoding import Levels, balanced_sum, exact
+from smarketing.measures.scoring.encoding import Bins, Levels, balanced_sum, exact
 
 _CHUNK = 10_000
 
@@ -24,9 +24,10 @@ class Forest:
     """Trees, node after node: raw log-odds = ``baseline`` + the value of the leaf that each tree leads to.
 
     ``roots`` are the positions of the trees' first nodes. ``feature`` is the position of the node's feature among the
-    roles, -1 for a leaf; a lead goes ``left`` where the number is at most ``threshold``, or the category's level is
+    roles, -1 for a leaf; a lead goes ``left`` where the number is below ``threshold``, or the category's level is
     among ``left_levels`` (a row a node, a column a level), else ``right``; where it is missing, left if
-    ``missing_left``. ``count`` is how many training leads came by.
+    ``missing_left``. A threshold of infinity parts numbers from what is missing. ``count`` is how many training leads
+    came by.
     """
 
     baseline: float
@@ -47,9 +48,11 @@ class Forest:
         if self.categorical[node]:
             # The level of what is missing is -1: the last place of the list.
             return np.array([*self.left_levels[node], missing_left])[column]
+        if np.isinf(self.threshold[node]):
+            return ~np.isnan(column)
         if missing_left:
-            return ~(column > self.threshold[node])
-        return column <= self.threshold[node]
+            return ~(column >= self.threshold[node])
+        return column < self.threshold[node]
 
     def raw(self, columns: Sequence[np.ndarray]) -> np.ndarray:
         """Return raw log-odds of leads, their features' columns in the order of the roles."""
@@ -98,21 +101,27 @@ class Forest:
             names = [name for code in codes for name in levels[feature].values_of(int(code))]
             first, second = (right, left) if missing_left else (left, right)
             return ibis.ifelse(column.isin(names), first, second) if names else second
+        if np.isinf(self.threshold[node]):
+            return ibis.ifelse(column.notnull() & ~column.isnan(), left, right)
         threshold = exact(self.threshold[node])
         if missing_left:
             # NaN is the largest number to engines.
-            return ibis.ifelse((column > threshold) & ~column.isnan(), right, left)
-        return ibis.ifelse(column <= threshold, left, right)
+            return ibis.ifelse((column >= threshold) & ~column.isnan(), right, left)
+        return ibis.ifelse(column < threshold, left, right)
 
 
 def read_forest(
-    model: HistGradientBoostingClassifier, positions: Sequence[int], levels: Sequence[int], missing: Sequence[bool]
+    model: HistGradientBoostingClassifier,
+    positions: Sequence[int],
+    codings: Sequence[Bins | Levels],
+    missing: Sequence[bool],
 ) -> Forest:
-    """Read the trees of a fitted model whose first columns are categories.
+    """Read the trees of a model fitted to codes: levels of categories in the first columns, then bins of numbers.
 
-    ``positions`` are the roles' positions of the model's columns. A role of n ``levels`` (0: a number) is coded 0 to
-    n - 1, and n where it is missing; ``missing`` says whether it ever was. Every code has to occur in the training
-    rows: the model numbers the codes that it meets.
+    ``positions`` are the roles' positions of the model's columns, ``codings`` what the roles' codes stand for. A
+    category of n levels is coded 0 to n - 1, and n where it is missing; ``missing`` says whether it ever was. Every
+    such code has to occur in the training rows: the model numbers the codes that it meets. A number's bins are its
+    codes, NaN where it is missing.
 
     Raises
     ------
@@ -138,15 +147,21 @@ def read_forest(
     missing_left = nodes["missing_go_to_left"].astype(bool) & ~is_leaf
     for node in np.flatnonzero(categorical):
         if missing[feature[node]]:
-            missing_left[node] = bits[node, levels[feature[node]]]
+            missing_left[node] = bits[node, len(codings[feature[node]])]
+    threshold = np.zeros(len(nodes))
+    for node in np.flatnonzero(~is_leaf & ~categorical):
+        # The split after code k, wherever between k and k + 1 the model has put it, is the edge above bin k; one that
+        # only parts what is missing from the rest is above all.
+        edges = (*codings[feature[node]].edges, np.inf)
+        threshold[node] = edges[min(int(min(nodes[node]["num_threshold"], len(edges))), len(edges) - 1)]
     return Forest(
         baseline=float(model._baseline_prediction.ravel()[0]),
         roots=roots.astype(np.int64),
         feature=feature,
         categorical=categorical,
-        threshold=np.where(is_leaf | categorical, 0.0, nodes["num_threshold"]).astype(np.float64),
+        threshold=threshold,
         missing_left=missing_left,
-        left_levels=bits[:, : max(levels)],
+        left_levels=bits[:, : max((len(one) for one in codings if isinstance(one, Levels)), default=0)],
         left=np.where(is_leaf, 0, nodes["left"] + first).astype(np.int64),
         right=np.where(is_leaf, 0, nodes["right"] + first).astype(np.int64),
         value=np.where(is_leaf, nodes["value"], 0.0).astype(np.float64),

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from smarketing.measures.scoring.encoding import OTHER, column_of, fit_bins, fit_levels, in_words
+from smarketing.measures.scoring.encoding import MISSING, column_of, fit_bins, fit_levels, in_words
 from smarketing.measures.scoring.sample import Feature
 
 MOST_BINS = 10
@@ -23,8 +23,9 @@ class FeatureSummary:
     """What training held of a feature: what later leads are compared with.
 
     ``missing`` is a share of leads. A number has ``edges`` (bin i holds edges[i - 1] <= x < edges[i]) and ``shares``, a
-    bin each; a category has ``values`` and their ``shares``, the last being "(other)" where values beyond the 50 most
-    frequent exist. Shares are of all leads: with ``missing`` they sum to 1. ``dtype`` is that of the training column.
+    bin each; a category has the ``values`` that were most frequent, up to 50, and their ``shares``. ``other`` is the
+    share of rarer values. Shares are of all leads: with ``missing`` and ``other`` they sum to 1. ``dtype`` is that of
+    the training column.
     """
 
     name: str
@@ -38,6 +39,7 @@ class FeatureSummary:
     edges: tuple[float, ...]
     values: tuple[str, ...]
     shares: tuple[float, ...]
+    other: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,10 +149,12 @@ def summarise(
             codes, size, edges = bins.codes(column), len(bins), bins.edges
         else:
             levels = fit_levels(column, at_most=MOST_VALUES, at_least=1)
-            codes, size = levels.codes(column), len(levels)
-            values = levels.kept + ((OTHER,) if levels.pooled else ())
-        # The code of what is missing is -1: moved to the front.
-        counts = np.bincount(codes + 1, minlength=size + 1) / max(len(column), 1)
+            codes, size, values = levels.codes(column), len(levels.kept), levels.kept
+            # What was too rare even to be named is no longer told from missing by its code.
+            blank = np.array([value is None or value != value or value == "" for value in column], dtype=bool)
+            codes[(codes == MISSING) & ~blank] = size
+        # The code of what is missing is -1, and that of what is rarer the last.
+        counts = np.bincount(codes + 1, minlength=size + 2) / max(len(column), 1)
         found.append(
             FeatureSummary(
                 name=role.name,
@@ -163,7 +167,8 @@ def summarise(
                 missing=float(counts[0]),
                 edges=edges,
                 values=values,
-                shares=tuple(float(share) for share in counts[1:]),
+                shares=tuple(float(share) for share in counts[1 : size + 1]),
+                other=float(counts[size + 1]),
             )
         )
     return tuple(found)

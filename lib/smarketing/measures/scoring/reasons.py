@@ -22,7 +22,7 @@ def reasons(
     """Return up to ``at_most`` reasons for, and as many against, each lead.
 
     Only features that move scores more than any shuffled copy of a feature did (``model.beyond_chance``) are reasons: a
-    feature without effect is named with a probability of about 1 in 60.
+    feature without effect is named with a probability of about 1 in 40.
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ The model *is* the points: log-odds = at_zero + per_point * total, and nothing e
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import ibis
@@ -27,8 +28,14 @@ from smarketing.measures.scoring.encoding import (
     fit_levels,
     probability_in_engine,
 )
-from smarketing.measures.scoring.folds import check_training, grouped_folds, shuffles
-from smarketing.measures.scoring.points import Design, chance_spreads, cross_validate, fit_coefficients, round_to_points
+from smarketing.measures.scoring.folds import beyond_shuffled, check_training, grouped_folds
+from smarketing.measures.scoring.points import (
+    Design,
+    cross_validate,
+    fit_coefficients,
+    round_to_points,
+    spreads_beside_copies,
+)
 from smarketing.measures.scoring.sample import Feature
 
 MOST_BINS = 5
@@ -77,9 +84,9 @@ class Scorecard:
     ``calibration`` is the logistic map that is folded into both: fitted on out-of-fold log-odds of ``start`` + ``unit``
     * total. ``out_of_fold`` are calibrated probabilities of the training rows from models that saw no lead of the same
     account. ``penalty`` is the chosen C (1 / strength of the ridge), ``selective`` whether weak features were shrunk
-    more than strong ones. ``beyond_chance`` are the features whose contributions spread more than those that any
-    shuffled copy of a feature got (``chance``, in log-odds): others are no reasons. ``base`` is the average lead's
-    log-odds: base + contributions = log-odds.
+    more than strong ones. ``beyond_chance`` are the features that move log-odds more than any shuffled copy of a
+    feature does (see `beyond_shuffled`): others are no reasons. ``base`` is the average lead's log-odds: base +
+    contributions = log-odds.
     """
 
     roles: tuple[Feature, ...]
@@ -89,7 +96,6 @@ class Scorecard:
     calibration: LogisticMap
     penalty: float
     selective: bool
-    chance: float
     beyond_chance: tuple[str, ...]
     out_of_fold: np.ndarray
     family: str = "scorecard"
@@ -171,6 +177,7 @@ def fit_scorecard(
     weight: np.ndarray,
     cluster: np.ndarray,
     *,
+    most_parameters: int | None = None,
     seed: int = 0,
 ) -> Scorecard:
     """Learn points from leads of known label.
@@ -190,6 +197,8 @@ def fit_scorecard(
         1 or 0 a lead, and its weight: 0 where the label is not known (such leads get an out-of-fold probability too).
     cluster
         The account of each lead, as a whole number.
+    most_parameters
+        How many free parameters the leads can carry (`enough`): the ridge is then held at least so strong.
 
     Raises
     ------
@@ -201,12 +210,7 @@ def fit_scorecard(
     scaled = weight / weight[known].mean()
     fewest = _fewest_rows(outcome[known], scaled[known])
     columns = [column_of(features, role) for role in roles]
-    cuts = [
-        fit_bins(column[known], at_most=MOST_BINS, at_least=fewest)
-        if role.kind == "number"
-        else fit_levels(column[known], at_most=MOST_LEVELS, at_least=fewest)
-        for role, column in zip(roles, columns, strict=True)
-    ]
+    cuts = _cuts(columns, roles, known, fewest)
     design = Design.of(
         [cut.codes(column) for cut, column in zip(cuts, columns, strict=True)],
         [len(cut) for cut in cuts],
@@ -214,14 +218,15 @@ def fit_scorecard(
         scaled,
         fewest,
     )
-    crossed = cross_validate(design, outcome, scaled, grouped_folds(cluster, outcome * known, seed=seed))
+    folds = grouped_folds(cluster, outcome * known, seed=seed)
+    crossed = cross_validate(design, outcome, scaled, folds, most=most_parameters)
     fitted = fit_coefficients(design, outcome, scaled, crossed.penalty, crossed.first_penalty)
     card = round_to_points(design, fitted, outcome, scaled)
     calibration = logistic_map(crossed.out_of_fold, outcome, scaled)
     varying = sum(len(np.unique(code[known])) > 1 for code in design.codes)
-    orders = shuffles(known, varying, seed=seed)
-    chance = max(float(chance_spreads(design, outcome, scaled, crossed, order).max()) for order in orders)
-    spreads = design.spreads(fitted.coefficients, scaled)
+    matter = beyond_shuffled(
+        lambda order: spreads_beside_copies(design, outcome, scaled, crossed, order), known, varying, seed=seed
+    )
     return Scorecard(
         roles=roles,
         factors=tuple(
@@ -233,10 +238,37 @@ def fit_scorecard(
         calibration=calibration,
         penalty=crossed.penalty,
         selective=crossed.first_penalty is not None,
-        chance=calibration.slope * chance,
-        beyond_chance=tuple(role.name for role, spread in zip(roles, spreads, strict=True) if spread > chance),
+        beyond_chance=tuple(role.name for role, matters in zip(roles, matter, strict=True) if matters),
         out_of_fold=expit(calibration.log_odds(crossed.out_of_fold)),
     )
+
+
+def count_parameters(
+    features: pd.DataFrame, roles: tuple[Feature, ...], outcome: np.ndarray, weight: np.ndarray
+) -> int:
+    """Return how many parameters a scorecard has, from the features alone and before any is fitted.
+
+    A number has one a bin but the first, a category one a level but the first, and each one more where enough leads
+    lack it. Of the outcome, only the base rate is looked at: it says how many leads a bin needs.
+    """
+    known = weight > 0
+    fewest = _fewest_rows(outcome[known], weight[known])
+    columns = [column_of(features, role) for role in roles]
+    cuts = _cuts(columns, roles, known, fewest)
+    lacking = sum((cut.codes(c)[known] == MISSING).sum() >= fewest for cut, c in zip(cuts, columns, strict=True))
+    return sum(len(cut) - 1 for cut in cuts) + int(lacking)
+
+
+def _cuts(
+    columns: Sequence[np.ndarray], roles: tuple[Feature, ...], known: np.ndarray, fewest: int
+) -> list[Bins | Levels]:
+    """Cut features into bins and levels."""
+    return [
+        fit_bins(column[known], at_most=MOST_BINS, at_least=fewest)
+        if role.kind == "number"
+        else fit_levels(column[known], at_most=MOST_LEVELS, at_least=fewest)
+        for role, column in zip(roles, columns, strict=True)
+    ]
 
 
 def _fewest_rows(outcome: np.ndarray, weight: np.ndarray) -> int:
