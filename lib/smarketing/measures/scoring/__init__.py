@@ -26,8 +26,7 @@
 | `deploy` | scored leads, and the model as SQL |
 | `monitor` | whether a saved model has aged |
 | `arms` | which leads were in which arm of an experiment |
-| `uplift` | who is worth contacting, beside who is likely; `uplift_scores` learns both, `uplift_judging` compares
-them |
+| `uplift` | who is worth contacting, beside who is likely; `uplift_scores` learns, `uplift_judging` compares |
 """
 
 from smarketing.measures.scoring.claims import claims
