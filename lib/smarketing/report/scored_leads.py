@@ -9,12 +9,12 @@ import pandas as pd
 from smarketing.report import formats
 from smarketing.report.blocks import Block, not_applicable, table
 
-SOURCE = "the saved model on the company's open leads"
-SHOWN = 5
+SOURCE = "the saved model on the company's new leads"
+SHOWN = 4
 
 
 def scored_leads(scored: pd.DataFrame, files: Sequence[str]) -> list[Block]:
-    """Show open leads by band, and the best of them with their reasons; ``files`` stand beside the report."""
+    """Show new leads by band, and the best of them with their reasons; ``files`` stand beside the report."""
     if scored.empty:
         return [not_applicable("Scored leads", "no new lead is open")]
     qualified, explored = int(scored["qualified"].sum()), int(scored["explore"].sum())

@@ -26,8 +26,8 @@ from smarketing.report.scorecard_points import points_table
 from smarketing.report.scored_leads import scored_leads
 
 SOURCE = "the company's tables as listed under Provenance"
-STRONGEST, HEAVIEST = 6, 8
-"""How many columns a page shows, of those strong alone and of those that move the score."""
+HEAVIEST = 8
+"""How many of the features that move the score a page shows."""
 
 
 def title(view: View, study: Study) -> list[tuple[str, str]]:
@@ -217,27 +217,16 @@ def _kind_of_model(study: Study) -> list[Block]:
 def what_was_left_out(study: Study, claimed: pd.DataFrame) -> list[Block]:
     """Show the flags of the leakage audit, what the flagged columns would have claimed, and the strongest columns."""
     blocks: list[Block] = []
-    flags = study.audit.flags
-    if flags:
-        frame = pd.DataFrame(
-            [
-                {
-                    "Code": flag.code,
-                    "Column": formats.opening(flag.label),
-                    "What was found": flag.evidence,
-                    "AUC alone": math.nan if flag.fakes is None else flag.fakes,
-                    "What to do": flag.remedy,
-                }
-                for flag in flags
-            ]
-        )
+    rows = _flagged(study)
+    if rows:
         blocks.append(
             table(
-                frame,
+                pd.DataFrame(rows),
                 id="tab-leakage",
                 title=wording.leakage_title(study),
                 formats={"AUC alone": "number"},
-                subtitle="Asked of every column before anything is fitted, on the training leads.",
+                subtitle="Asked of every column before anything is fitted, on the training leads; the gravest sign of "
+                "each column, and the codes of the others.",
                 source=SOURCE,
             )
         )
@@ -246,33 +235,38 @@ def what_was_left_out(study: Study, claimed: pd.DataFrame) -> list[Block]:
     if len(claimed):
         blocks.append(_claims(claimed, study.choice.chosen if study.choice else "scorecard"))
     powers = study.audit.powers.dropna(subset=["auc"])
-    asked, powers = len(powers), powers.head(STRONGEST)
-    if len(powers):
-        frame = powers.assign(label=powers["label"].map(formats.opening)).rename(
-            columns={
-                "label": "Column",
-                "filled": "Filled in",
-                "auc": "AUC alone",
-                "auc_lower": "From",
-                "auc_upper": "To",
-                "rate_filled": "Good, where filled",
-                "rate_blank": "Good, where blank",
-            }
-        )[["Column", "Filled in", "AUC alone", "From", "To", "Good, where filled", "Good, where blank"]]
-        shares = dict.fromkeys(("Filled in", "Good, where filled", "Good, where blank"), "share")
+    kept = powers[powers["feature"].isin([feature.name for feature in study.used])]
+    if len(kept):
+        best = kept.iloc[0]
         blocks.append(
-            table(
-                frame,
-                id="tab-powers",
-                title=f"{formats.opening(powers.iloc[0]['label'])} is the strongest column alone, AUC "
-                f"{formats.number(powers.iloc[0]['auc'])}",
-                formats=shares | dict.fromkeys(("AUC alone", "From", "To"), "number"),
-                subtitle="How far a column alone separates good leads from others, the strongest of "
-                f"{formats.many(asked, 'column')} first; 0.5 is not at all.",
-                source=SOURCE,
+            note(
+                f"Of {formats.many(len(kept), 'column')}, {formats.inside(best['label'])} separates good leads from "
+                f"others best alone: AUC {_two(best['auc'], 'number')} ({_two(best['auc_lower'], 'number')} to "
+                f"{_two(best['auc_upper'], 'number')}); 0.50 is not at all.",
+                heading="What was kept.",
             )
         )
     return blocks
+
+
+def _flagged(study: Study) -> list[dict[str, object]]:
+    """Return a row a column that was flagged."""
+    flags = study.audit.flags
+    columns = dict.fromkeys(flag.feature for flag in flags)
+    rows: list[dict[str, object]] = []
+    for column in columns:
+        first, *others = [flag for flag in flags if flag.feature == column]
+        codes = [first.code, *(flag.code for flag in others)]
+        rows.append(
+            {
+                "Column": formats.opening(first.label),
+                "Codes": ", ".join(dict.fromkeys(codes)),
+                "What was found": first.evidence,
+                "AUC alone": math.nan if first.fakes is None else first.fakes,
+                "What to do": first.remedy,
+            }
+        )
+    return rows
 
 
 def what_it_looks_at(study: Study, found: Importance | NotApplicable) -> list[Block]:
@@ -312,17 +306,13 @@ def _claims(claimed: pd.DataFrame, chosen: str) -> Block:
             "To": claimed["upper"],
         }
     )
-    mine = claimed[claimed["family"] == chosen]
-    used, best = mine[mine["with_columns"] == ""]["auc"].max(), mine["auc"].max()
     return table(
         frame,
         id="tab-claims",
-        title=f"With what was left out, the score would claim an AUC of {formats.number(best)} instead of "
-        f"{formats.number(used)}",
+        title=wording.claims_title(claimed[claimed["family"] == chosen]),
         formats=dict.fromkeys(("AUC", "From", "To"), "number"),
         subtitle="Out of fold within the training leads, 95% interval by account. What is known only after the first "
-        "talk "
-        "cannot be used before it, so such an AUC would never come true.",
+        "talk cannot be used before it, so such an AUC would never come true.",
         source=SOURCE,
     )
 

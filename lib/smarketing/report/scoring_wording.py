@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from smarketing.company.definitions import Definitions
 from smarketing.company.scoring import Scoring
@@ -108,6 +109,16 @@ def leakage_title(study: Study) -> str:
         which = ", which" if len(out) == 1 else f"; {formats.inside(worst.label)}"
         text += f"{which} alone would fake an AUC of {formats.number(worst.fakes)}"
     return text
+
+
+def claims_title(claimed: pd.DataFrame) -> str:
+    """Title what would have been claimed with the columns that were left out, by how far it lies from what is."""
+    used, best = (
+        float(claimed[of]["auc"].max()) for of in (claimed["with_columns"] == "", claimed["with_columns"] != "")
+    )
+    if f"{best:.2f}" == f"{used:.2f}":
+        return f"With what was left out, the score would claim the same AUC of {used:.2f}"
+    return f"With what was left out, the score would claim an AUC of {best:.2f} instead of {used:.2f}"
 
 
 def first(words: Sequence[str], most: int) -> str:

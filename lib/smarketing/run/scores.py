@@ -9,7 +9,7 @@ from pathlib import Path
 from smarketing.measures.scoring.deploy import Given
 from smarketing.measures.scoring.saving import save_model
 from smarketing.measures.scoring.scorecard import Scorecard
-from smarketing.report.lead_list import write_lead_list
+from smarketing.report.lead_list import write_lead_list, write_points
 from smarketing.run.artefacts import published
 from smarketing.run.plans import PlanError, ScoreLeads
 
@@ -48,6 +48,6 @@ def write_score(given: Given | None, folder: Path, headers: Mapping[str, str]) -
         save_model(given.model, given.card, folder / "model")
         names.append("model/")
     if isinstance(given.model, Scorecard):
-        given.model.points_table().to_csv(folder / "scorecard.csv", index=False, lineterminator="\n")
+        write_points(given.model.points_table(), folder / "scorecard.csv")
         names.append("scorecard.csv")
     return tuple(names)
