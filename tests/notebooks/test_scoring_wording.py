@@ -173,8 +173,14 @@ def _no() -> Any:
 @pytest.mark.parametrize(
     ("gain", "claim"),
     [
-        ((500.0, 100.0, 900.0), "Working by the score brings more than the present rules."),
-        ((-500.0, -900.0, -100.0), "Working by the score brings less than the present rules."),
+        (
+            (500.0, 100.0, 900.0),
+            "Working by the score would have put more value into the same places than the present rules.",
+        ),
+        (
+            (-500.0, -900.0, -100.0),
+            "Working by the score would have put less value into the same places than the present rules.",
+        ),
         ((500.0, -100.0, 900.0), "The score is not clearly better or worse in money than the present rules."),
     ],
 )
@@ -227,11 +233,11 @@ def bands(*kept: bool | None) -> Bands:
 @pytest.mark.parametrize(
     ("kept", "said"),
     [
-        ((True,), "Band A kept what it promises"),
-        ((True, True), "Bands A and B kept what they promise"),
+        ((True,), "What came of band A is in line with what it promises"),
+        ((True, True), "What came of bands A and B is in line with what they promise"),
         ((True, False), "Band B promised 30.0% and 25.0% came true"),
         ((False, False), "Band A promised 40.0% and 25.0% came true and band B promised 30.0% and 25.0% came true"),
-        ((None, True), "Band B kept what it promises"),
+        ((None, True), "What came of band B is in line with what it promises"),
         ((None, None), "Too few leads in any band to hold it to its promise"),
     ],
 )
