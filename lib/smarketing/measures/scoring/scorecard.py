@@ -27,7 +27,7 @@ from smarketing.measures.scoring.encoding import (
     fit_levels,
     probability_in_engine,
 )
-from smarketing.measures.scoring.folds import beyond_shuffled, check_training, grouped_folds
+from smarketing.measures.scoring.folds import beyond_shuffled, check_training, fewest_rows, grouped_folds
 from smarketing.measures.scoring.points import (
     Design,
     cross_validate,
@@ -39,9 +39,6 @@ from smarketing.measures.scoring.sample import Feature
 
 MOST_BINS = 5
 MOST_LEVELS = 30
-FEWEST_ROWS = 30
-FEWEST_EXPECTED = 5
-"""A bin holds rows enough to expect this many leads with the outcome, and as many without, at the base rate."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +201,7 @@ def fit_scorecard(
     check_training(features, roles, outcome, weight, cluster)
     known = weight > 0
     scaled = weight / weight[known].mean()
-    fewest = _fewest_rows(outcome[known], scaled[known])
+    fewest = fewest_rows(outcome[known], scaled[known])
     columns = [column_of(features, role) for role in roles]
     cuts = [
         fit_bins(column[known], at_most=MOST_BINS, at_least=fewest)
@@ -241,12 +238,6 @@ def fit_scorecard(
         beyond_chance=tuple(role.name for role, matters in zip(roles, matter, strict=True) if matters),
         out_of_fold=expit(calibration.log_odds(crossed.out_of_fold)),
     )
-
-
-def _fewest_rows(outcome: np.ndarray, weight: np.ndarray) -> int:
-    """Return how many leads a bin has to hold."""
-    rate = float(np.average(outcome, weights=weight))
-    return max(FEWEST_ROWS, math.ceil(FEWEST_EXPECTED / min(rate, 1 - rate)))
 
 
 def _factor(
