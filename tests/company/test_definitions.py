@@ -136,6 +136,29 @@ def test_a_kpi_that_cannot_be_measured_is_refused(tmp_path: Path, change: dict[s
     assert refusal(tmp_path, said) == f"Definitions file FILE is wrong in 1 place:\n  {message}"
 
 
+def test_everything_that_contradicts_is_told_at_once(tmp_path: Path) -> None:
+    said = content()
+    flow = said["kpis"]["figures"][0]
+    said["kpis"]["figures"] += [
+        flow | {"name": "a", "stage": "mql"},
+        flow | {"name": "b", "kind": "reached", "stage": "won", "to_stage": "lead", "within_days": 30},
+    ]
+    assert refusal(tmp_path, said) == (
+        "Definitions file FILE is wrong in 2 places:\n"
+        "  the file: KPI 'a' names stage 'mql'; the funnel has lead, won.\n"
+        "  the file: KPI 'b': to_stage must come after stage in the funnel."
+    )
+    said = content()
+    said["stages"]["exits"][0]["stage"] = "lead"
+    said["stages"]["funnel"][0]["subject"] = "opportunity"
+    assert refusal(tmp_path, said) == (
+        "Definitions file FILE is wrong in 3 places:\n"
+        "  stages: stage 'lead' is listed twice.\n"
+        "  stages: stages that leads enter come before stages that deals (opportunities) enter.\n"
+        "  stages: deals can be lost: add an exit whose stage is 'lost'."
+    )
+
+
 def test_stages_are_each_once_and_leads_come_first(tmp_path: Path) -> None:
     said = content()
     said["stages"]["exits"][0]["stage"] = "lead"

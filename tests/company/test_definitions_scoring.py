@@ -50,6 +50,9 @@ ONE = (
     "say exactly one of `to_stage` (a stage of the funnel, with `within_days`) and `outcome` (a yes-or-no attribute "
     "of leads in a flat export)"
 )
+CAPACITY = "with `to_stage` say `weekly_capacity` and leave `capacity_share` out: how many leads sales can work"
+SHARE = "with `outcome` say `capacity_share` and leave `weekly_capacity` out: how many leads sales can work"
+REACHABLE = "a lead that enters the funnel can reach mql, sql, opportunity, won"
 
 
 @pytest.mark.parametrize(
@@ -66,18 +69,9 @@ ONE = (
             {"to_stage": None, "within_days": None, "outcome": "bought", "moment_days": 3},
             "scoring: `moment_days` counts days, and a label by `outcome` has none; leave it out.",
         ),
-        (
-            {"to_stage": "sal"},
-            "the file: scoring: to_stage is 'sal'; a lead that enters the funnel can reach mql, sql, opportunity, won.",
-        ),
-        (
-            {"to_stage": "lead"},
-            "the file: scoring: to_stage is 'lead'; a lead that enters the funnel can reach mql, sql, opportunity, won.",
-        ),
-        (
-            {"to_stage": "lost"},
-            "the file: scoring: to_stage is 'lost'; a lead that enters the funnel can reach mql, sql, opportunity, won.",
-        ),
+        ({"to_stage": "sal"}, f"the file: scoring: to_stage is 'sal'; {REACHABLE}."),
+        ({"to_stage": "lead"}, f"the file: scoring: to_stage is 'lead'; {REACHABLE}."),
+        ({"to_stage": "lost"}, f"the file: scoring: to_stage is 'lost'; {REACHABLE}."),
         ({"threshold": 1.5}, "scoring.threshold: Input should be less than or equal to 1; got 1.5."),
         ({"threshold": -0.1}, "scoring.threshold: Input should be greater than or equal to 0; got -0.1."),
         ({"threshold": float("nan")}, "scoring.threshold: Input should be less than or equal to 1; got nan."),
@@ -98,8 +92,11 @@ ONE = (
             {"bands": {"A": 0.2, "B": 0.0}},
             "scoring: bands: B starts at 0, so nothing is left for the band below it; raise it.",
         ),
-        ({"capacity": 3}, "scoring.capacity: there is no such name. Did you mean 'weekly_capacity'?"),
-        ({"weekly_capacity": None}, "scoring.weekly_capacity: is missing and has no default."),
+        ({"capacitie": 3}, "scoring.capacitie: there is no such name. Did you mean 'capacity_share'?"),
+        ({"cost_of_working": None}, "scoring.cost_of_working: is missing and has no default."),
+        ({"weekly_capacity": None}, f"scoring: {CAPACITY}."),
+        ({"capacity_share": 0.2}, f"scoring: {CAPACITY}."),
+        ({"to_stage": None, "within_days": None, "outcome": "bought"}, f"scoring: {SHARE}."),
         (
             {"state": "agreed", "sales_owner": "VP Sales"},
             "scoring: an agreed entry needs sales_owner, marketing_owner and agreed_on.",

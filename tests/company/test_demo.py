@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from datetime import date, datetime
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from smarketing.company.demo import DemoTruth, build_demo, is_built, read_truth, write
+from smarketing.company.demo.attributes import ATTRIBUTES
 from smarketing.company.demo.world import stream
 from smarketing.company.tables import SCHEMAS
 
@@ -56,7 +58,7 @@ def test_the_same_arguments_give_the_same_bytes_and_another_seed_does_not(tmp_pa
     assert first["leads.parquet"] != other["leads.parquet"]
 
 
-@pytest.mark.parametrize("table", ["opportunity_history", "owners", "dirt.leads", "a table added later"])
+@pytest.mark.parametrize("table", ["opportunity_history", "owners", "dirt.leads", "touches", "activities", "a new one"])
 def test_a_table_that_draws_more_leaves_the_others_as_they_were(
     table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,7 +69,9 @@ def test_a_table_that_draws_more_leaves_the_others_as_they_were(
         return rng
 
     build_demo(tmp_path / "before", leads=2_000)
-    for module in ("accounts", "catalogue", "deals", "dirt", "journeys", "leads"):
+    for module in (
+        "accounts", "activities", "attributes", "catalogue", "deals", "dirt", "journeys", "leads", "touches",
+    ):  # fmt: skip
         monkeypatch.setattr(f"smarketing.company.demo.{module}.stream", thirsty)
     build_demo(tmp_path / "after", leads=2_000)
     before, after = bytes_of(tmp_path / "before"), bytes_of(tmp_path / "after")
@@ -80,7 +84,12 @@ def test_chunks_are_put_together_without_repeating_an_id(tmp_path: Path, monkeyp
     lines: list[str] = []
     truth = build_demo(tmp_path / "demo", leads=4_000, progress=lines.append)
     assert [line.split(",")[0] for line in lines] == ["leads 1", "leads 3", "leads 4", "adding up the truth"]
-    for table, key in (("leads", "lead_id"), ("accounts", "account_id"), ("opportunities", "opportunity_id")):
+    for table, key in (
+        ("leads", "lead_id"),
+        ("accounts", "account_id"),
+        ("opportunities", "opportunity_id"),
+        ("touches", "touch_id"),
+    ):
         found = duckdb.sql(f"select count(*), count(distinct {key}) from '{tmp_path}/demo/{table}.parquet'").fetchall()
         assert found == [(truth.rows[table], truth.rows[table])]
 
@@ -89,11 +98,31 @@ def test_chunks_are_put_together_without_repeating_an_id(tmp_path: Path, monkeyp
 def test_tables_have_the_canonical_columns(table: str, demo: tuple[Path, DemoTruth]) -> None:
     schema = pq.read_schema(demo[0] / f"{table}.parquet")
     kinds = {item.name: ARROW_KINDS[str(item.type)] for item in schema}
-    attributes = {"job_level": "string", "title_function": "string"} if table == "leads" else {}
-    assert kinds == {**SCHEMAS[table].columns, **attributes}
+    assert kinds == {**SCHEMAS[table].columns, **ATTRIBUTES.get(table, {})}
     found = pq.read_table(demo[0] / f"{table}.parquet")
     assert len(found) == demo[1].rows[table]
     assert all(found.column(name).null_count == 0 for name in SCHEMAS[table].required)
+
+
+# Of the company as it was before leads and accounts had attributes: 300 leads, seed 7.
+FIRST_COLUMNS = {
+    "accounts": (11, "34d41aa6f3367f75"),
+    "owners": (8, "3258ece8029b0a08"),
+    "products": (3, "9dcaec0a7ebafc62"),
+    "campaigns": (3, "5ec5ba4a02b35c06"),
+    "leads": (8, "9d04aa6a022a0b0c"),
+    "stage_events": (7, "09bbfc384a62ca74"),
+    "opportunities": (16, "725dea4b63dcba85"),
+    "opportunity_history": (5, "2079c8e15656adc2"),
+}
+
+
+def test_what_was_added_left_the_first_tables_and_columns_as_they_were(tmp_path: Path) -> None:
+    build_demo(tmp_path / "demo", leads=300)
+    for table, (columns, digest) in FIRST_COLUMNS.items():
+        found = pq.read_table(tmp_path / "demo" / f"{table}.parquet")
+        rows = repr(found.select(found.column_names[:columns]).to_pylist())
+        assert hashlib.sha256(rows.encode()).hexdigest()[:16] == digest, table
 
 
 def test_sizes_are_those_of_a_real_pipeline(sql: duckdb.DuckDBPyConnection, demo: tuple[Path, DemoTruth]) -> None:
@@ -108,7 +137,8 @@ def test_sizes_are_those_of_a_real_pipeline(sql: duckdb.DuckDBPyConnection, demo
 def test_nothing_is_known_after_the_as_of_day(sql: duckdb.DuckDBPyConnection) -> None:
     for table, column in (
         ("leads", "created_at"), ("accounts", "created_at"), ("stage_events", '"at"'), ("opportunities", "created_at"),
-        ("opportunities", "closed_at"), ("opportunity_history", '"at"'),
+        ("opportunities", "closed_at"), ("opportunity_history", '"at"'), ("touches", '"at"'), ("activities", '"at"'),
+        ("scores", '"at"'),
     ):  # fmt: skip
         last = sql.execute(f"select max({column}) from {table}").fetchall()[0][0]
         assert last < datetime(2026, 11, 16), (table, column)
@@ -185,6 +215,13 @@ def test_every_reference_but_the_dirty_ones_is_found(sql: duckdb.DuckDBPyConnect
         ("opportunities", "owner_id", "owners", "owner_id"),
         ("opportunities", "product", "products", "product"),
         ("stage_events", "actor_id", "owners", "owner_id"),
+        ("touches", "lead_id", "leads", "lead_id"),
+        ("touches", "account_id", "accounts", "account_id"),
+        ("touches", "campaign_id", "campaigns", "campaign_id"),
+        ("activities", "lead_id", "leads", "lead_id"),
+        ("activities", "opportunity_id", "opportunities", "opportunity_id"),
+        ("activities", "owner_id", "owners", "owner_id"),
+        ("scores", "subject_id", "leads", "lead_id"),
     ):
         query = (
             f"select count(*) from {child} c anti join {parent} p on p.{key} = c.{column} where {column} is not null"

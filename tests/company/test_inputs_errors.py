@@ -112,7 +112,7 @@ def project(tmp_path: Path) -> Project:
         ),
         (
             DEALS.replace("amount", "id"),
-            DEAL_COLUMNS,
+            DEAL_COLUMNS.replace("amount: amount, ", ""),
             "table `opportunities`, deals.csv: the header 'id' stands twice; rename one of the two",
         ),
         (

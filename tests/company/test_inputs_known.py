@@ -76,8 +76,8 @@ def test_a_declaration_outlives_the_cut_at_a_day(project: Project) -> None:
         ),
         (
             "{before: [City], after: [City]}",
-            "co.yml is wrong in 1 place:\n  tables.leads.0.known: 'City' stands under `before` and under `after`; leave "
-            "it in one of them.",
+            "co.yml is wrong in 1 place:\n  tables.leads.0.known: 'City' stands under `before` and under `after`; "
+            "leave it in one of them.",
         ),
         (
             "{befor: [City]}",
@@ -126,7 +126,10 @@ def test_a_header_that_is_called_created_at_is_not_read_in_a_flat_export(project
     assert not open_company(project.inputs).has_days
 
 
-STAGES = "  stage_events: {file: leads.csv, columns: {subject_id: Id, subject_kind: {constant: lead}, stage: Quality, at: Created}}\n"
+STAGES = (
+    "  stage_events: {file: leads.csv, columns: {subject_id: Id, subject_kind: {constant: lead}, stage: Quality, "
+    "at: Created}}\n"
+)
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,8 @@ def test_a_suggestion_can_be_pasted_and_opened(tmp_path: Path) -> None:
     (fault,) = check_inputs(inputs)
     head, suggestion = fault.split("A mapping to start from:\n")
     assert head == (
-        "co.yml, table `opportunities`, Opps 2024.csv: `opportunity_id` is not mapped. Its headers are "
+        "co.yml, table `opportunities`, Opps 2024.csv: `opportunity_id`, `created_at` and `outcome` are not "
+        "mapped. Its headers are "
         f"{', '.join(SALESFORCE_OPPORTUNITY)}. "
     )
     inputs.write_text(f"name: Co\ndata: {{folder: .}}\ntables:\n{suggestion}\n")
@@ -137,6 +138,6 @@ def test_unknown_headers_are_said_to_be_unknown(tmp_path: Path) -> None:
     inputs = tmp_path / "co.yml"
     inputs.write_text("name: Co\ndata: {folder: .}\ntables:\n  leads: {file: a.csv}\n")
     assert check_inputs(inputs) == [
-        "co.yml, table `leads`, a.csv: `lead_id` is not mapped. Its headers are foo, bar. None of them is known here: "
-        "map each column by hand."
+        "co.yml, table `leads`, a.csv: `lead_id` and `created_at` are not mapped. Its headers are foo, bar. None of "
+        "them is known here: map each column by hand."
     ]

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 import report_samples as samples
+import scoring_samples
+from matplotlib.figure import Figure
 
+from smarketing.report.charts import canvas
 from smarketing.report.exporter import Exported, export
 from smarketing.report.index_page import IndexRow, index_page
 
@@ -56,6 +59,7 @@ def exports() -> dict[str, Exported]:
         "full": export(samples.pipeline_notebook(), kicker="Acme Revenue Operations", blocks=runner),
         "mirrored": export(samples.pipeline_notebook(-1), kicker="Acme Revenue Operations", blocks=runner),
         "thin": export(samples.thin_notebook(), kicker="Acme Revenue Operations"),
+        "scoring": export(scoring_samples.notebook(), kicker="Acme Revenue Operations"),
         "hostile": export(samples.hostile_notebook(), kicker=samples.HOSTILE[0], confidentiality=samples.HOSTILE[1]),
     }
 
@@ -117,3 +121,16 @@ def opened(browser: Any) -> Iterator[Callable[..., Any]]:
 def axe() -> str:
     """The accessibility rules, as the script that the package carries."""
     return (importlib.resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Figure]]:
+    """Every figure that a builder paints, laid out, so that its texts can be measured."""
+    figures: list[Figure] = []
+
+    def keep(identity: str, alt: str, paint: Callable[[canvas.Sheet], Figure]) -> tuple[str, str]:
+        figures.extend(canvas.painted(paint, sheet) for sheet in (canvas.WIDE, canvas.NARROW))
+        return "", ""
+
+    monkeypatch.setattr(canvas, "drawn_twice", keep)
+    yield figures

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import report_samples
+from nbformat import NotebookNode, v4
 
-from smarketing.report import charts
+from smarketing.report import blocks, charts
 from smarketing.report.charts import Chart
 
 nan = np.nan
@@ -25,7 +27,7 @@ def gain_lines() -> pd.DataFrame:
         captured = 1 - (1 - SHARES) ** power
         part = pd.DataFrame({"line": name, "called": SHARES, "captured": captured, "emphasis": told})
         spread = 0.08 * SHARES * (1 - SHARES) * 4
-        part["lower"], part["upper"] = (captured - spread, captured + spread) if told else (nan, nan)
+        part["lower"], part["upper"] = (captured - spread, np.minimum(captured + spread, 1.0)) if told else (nan, nan)
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
 
@@ -106,7 +108,7 @@ def band_rows() -> pd.DataFrame:
 
 def bands_figure() -> Chart:
     said = words(
-        "Bands B keeps its promise; A holds 30 opportunities in 100 leads, not the 37 promised",
+        "Band B keeps its promise; A holds 30 opportunities in 100 leads, not the 37 promised",
         "Leads of the test period by band, and the share that became opportunities within 60 days.",
         "Two bar and dot panels: share of leads by score band, and observed against predicted rate.",
     )
@@ -164,7 +166,7 @@ def lead_figure() -> Chart:
     said = words(
         "Lead 0042 scores 34%: many visits, but from a bought list",
         "Contribution to the log-odds against the average lead.",
-        "Diverging bar chart of one lead's reasons: visits speak for it, the list purchase against it.",
+        "Diverging bar chart of the reasons of one lead: visits speak for it, the list purchase against it.",
     )
     return charts.reasons(rows, id="fig-lead", **said)
 
@@ -173,3 +175,15 @@ FIGURES = {
     "gains": gains_figure, "qini": qini_figure, "calibration": calibration_figure, "cost curve": cost_figure,
     "bands": bands_figure, "grid": grid_figure, "importance": importance_figure, "lead": lead_figure,
 }  # fmt: skip
+
+
+def notebook() -> NotebookNode:
+    """Return an executed report of these charts."""
+    return report_samples.through_a_file(
+        v4.new_markdown_cell("# Is the lead score to be trusted?"),
+        report_samples.code(blocks.title_block([("Data as of", "15 Nov 2026")])),
+        v4.new_markdown_cell("## The score"),
+        report_samples.code(*[blocks.figure(build()) for build in FIGURES.values()]),
+        report_samples.code(blocks.bottom_line("The score ranks well and promises too much."), blocks.decisions([]),
+                            blocks.key_numbers(report_samples.key_figures()[:3]), blocks.checks([])),
+    )  # fmt: skip

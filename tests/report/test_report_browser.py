@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import subprocess
@@ -11,10 +12,11 @@ from typing import Any
 
 import pytest
 import report_samples as samples
+from PIL import Image
 
 from smarketing.report.exporter import export
 
-NAMES = ("full", "thin", "hostile", "index")
+NAMES = ("full", "scoring", "thin", "hostile", "index")
 RUN_AXE = """async () => {
   document.querySelectorAll('details').forEach(d => d.open = true);
   const result = await axe.run(document, {resultTypes: ['violations']});
@@ -73,6 +75,39 @@ def test_a_phone_need_not_scroll_sideways(
     assert opened(pages[name], width=width).evaluate(OVERFLOW) == 0
 
 
+WIDE = """() => { document.querySelectorAll('details').forEach(d => d.open = true);
+  // Letters and lines would hide what is behind them.
+  document.head.append(Object.assign(document.createElement('style'),
+    {textContent: '.scroll *{color:transparent!important;border-color:transparent!important;' +
+      'background:none!important}'}));
+  const boxes = [...document.querySelectorAll('.scroll')];
+  boxes.forEach((box, i) => box.id = 'box-' + i);
+  return ['wide', 'fits'].map(kind => boxes.findIndex(b => (b.scrollWidth > b.clientWidth + 40) === (kind === 'wide')));
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_table_that_goes_on_beside_the_screen_shows_a_shade_at_that_edge(
+    pages: dict[str, Path], opened: Callable[..., Any], scheme: str
+) -> None:
+    page = opened(pages["full"], width=390, scheme=scheme, bypass_csp=True)
+    wide, fits = page.evaluate(WIDE)
+    assert min(wide, fits) >= 0, "one table is wider than a phone, another is not"
+
+    def shaded(box: int) -> tuple[bool, ...]:
+        """Whether the left and the right edge differ from the middle."""
+        shot = Image.open(io.BytesIO(page.locator(f"#box-{box}").screenshot())).convert("L")
+        height, middle = shot.height // 2, shot.getpixel((shot.width // 2, shot.height // 2))
+        return tuple(abs(shot.getpixel((x, height)) - middle) > 12 for x in (1, shot.width - 2))
+
+    assert shaded(fits) == (False, False)
+    assert shaded(wide) == (False, True)
+    page.evaluate(f"document.getElementById('box-{wide}').scrollLeft = 20")
+    assert shaded(wide) == (True, True)
+    page.evaluate(f"document.getElementById('box-{wide}').scrollLeft = 9999")
+    assert shaded(wide) == (True, False)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_no_text_is_under_11_px_on_a_phone(pages: dict[str, Path], opened: Callable[..., Any], name: str) -> None:
     smallest = opened(pages[name], width=390).evaluate(TEXTS)
@@ -80,7 +115,7 @@ def test_no_text_is_under_11_px_on_a_phone(pages: dict[str, Path], opened: Calla
 
 
 @pytest.mark.parametrize("width", [1280, 1000, 660, 390])
-@pytest.mark.parametrize("name", ["full", "mirrored"])
+@pytest.mark.parametrize("name", ["full", "mirrored", "scoring"])
 def test_labels_in_charts_do_not_collide_in_the_browser(
     pages: dict[str, Path], opened: Callable[..., Any], name: str, width: int
 ) -> None:

@@ -47,6 +47,19 @@ def test_a_required_label_stays_where_marks_are_everywhere_and_others_go() -> No
     assert [text for text, _ in place(labels, within=Box(0, 0, 300, 300), obstacles=everywhere)] == ["required"]
 
 
+def test_a_label_avoids_pale_marks_where_it_can_and_stands_on_them_rather_than_on_others() -> None:
+    within, at = Box(0, 0, 300, 300), around(100, 100, 40, 15)
+    above, below = Box(70, 70, 130, 96), Box(70, 104, 130, 130)
+
+    def placed(**marks: list[Box]) -> Box:
+        ((_, box),) = place([Label("x", at)], within=within, **marks)
+        return box
+
+    assert placed().bottom < 100
+    assert placed(pale=[above]).top > 100
+    assert placed(obstacles=[below], pale=[Box(0, 0, 300, 300)]).bottom < 100
+
+
 @given(st.floats(-1e9, 1e9), st.floats(0.001, 1e9))
 def test_ticks_enclose_what_they_measure(low: float, span: float) -> None:
     marks = ticks(low, low + span)

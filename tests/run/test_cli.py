@@ -8,12 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 from recorded_samples import recorded
 from stub_projects import stub_project
 
-from small_projects import params_file
+from small_projects import company_at, params_file
 from smarketing.run.cli import main
 from smarketing.run.ledger import Ledger
 
@@ -99,10 +100,68 @@ def test_check_tells_every_fault_with_1(project: Path, monkeypatch: pytest.Monke
     for words in (
         "redact: Input should be a valid boolean, unable to interpret input; got 'perhaps'.",
         f"there is no folder {project / 'nowhere'} (from data.folder)",
-        "there is no input file no.yml; in its folder: crm_opportunities.yml, demo.yml, hubspot.yml",
+        "there is no input file no.yml; in its folder: crm_opportunities.yml, demo.yml, hillstrom.yml",
     ):
         assert words in result.stderr
     assert not (project / "reports").exists()
+
+
+def test_check_tells_in_one_round_what_is_wrong_with_every_file_of_a_run(project: Path) -> None:
+    data = project / "data" / "ours"
+    data.mkdir(parents=True)
+    (data / "l.csv").write_text("Id,At,From\na,2026-01-01,Web\na,2026-01-32,Web\n,2026-01-02,Web\n")
+    (data / "d.csv").write_text("Id,Opened,State\n1,2026-01-05,Won\n")
+    params = project / "params"
+    (params / "inputs" / "ours.yml").write_text(
+        "name: Ours\ncurrency: USD\ntime_zone: UTC\ndata: {folder: data/ours}\ntables:\n"
+        "  leads: {file: l.csv, columns: {lead_id: Id, created_at: At, source: From}}\n"
+        "  opportunities: {file: d.csv, where: Sate == 'x', columns: {opportunity_id: Id, created_at: Opened, "
+        "outcome: State, closed_at: Closd, amount: Amont, product: Id}}\n"
+    )
+    (params / "ours_decisions.yml").write_text("meetings: [{held: soon}]")
+    (params / "ours_targets.yml").write_text("targets: [{metric: m, period: 2026-13, value: 1}]")
+    files = {"inputs": "params/inputs/ours.yml", "definitions": "no.yml"}
+    files |= {"decisions": "params/ours_decisions.yml", "targets": "params/ours_targets.yml"}
+    bad = params_file(project, "20_pipeline_review", "ours", **files)
+    result = said("check", str(bad))
+    assert result.exit_code == 1
+    for words in (
+        f"Definitions file {project / 'no.yml'} does not exist.",
+        "meetings.0.held: ",
+        "target 1 (m) has the period '2026-13'.",
+        # Of one file: a time that cannot be read, an id that is empty, and ids that are the same.
+        "`created_at` (At) cannot be read as a time in 1 row: row 3 '2026-01-32'.",
+        "`lead_id` (Id) is empty in 1 row: row 4.",
+        "`lead_id` identifies a person's interest, recorded once, but it is repeated in 1 row: 'a' 2 times.",
+        # Of another: each column and rule that is not there.
+        "there is no column `Closd` for `closed_at`.",
+        "there is no column `Amont` for `amount`.",
+        "there is no column 'Sate':",
+    ):
+        assert words in result.stderr, words
+
+
+def test_check_tells_what_the_data_lack_for_the_definitions_and_the_scope(project: Path) -> None:
+    leads = pd.DataFrame({"lead_id": ["a"], "created_at": ["2026-01-01"], "source": ["Web"]})
+    events = pd.DataFrame({"subject_id": ["a"], "subject_kind": "lead", "stage": "mqll", "at": ["2026-01-02"]})
+    deals = pd.DataFrame({"opportunity_id": ["1"], "created_at": ["2026-01-02"], "outcome": "open", "currency": "EUR"})
+    own = {"definitions": "params/definitions.yml", "targets": None, "decisions": None}
+    frames = {"leads": leads, "stage_events": events, "opportunities": deals}
+    strange = params_file(
+        project, "20_pipeline_review", "strange", inputs=company_at(project, "strange", frames), source="Wbe", **own
+    )
+    result = said("check", str(strange))
+    assert result.exit_code == 1
+    assert "stage_events.stage holds 'mqll' in 1 rows" in result.stderr
+    assert "source 'Wbe' does not occur. Did you mean 'Web'?" in result.stderr
+    frames |= {"stage_events": events.assign(stage="mql")}
+    odd = params_file(
+        project, "20_pipeline_review", "odd", inputs=company_at(project, "odd", frames), breakdown="sorce", **own
+    )
+    result = said("check", str(odd))
+    assert result.exit_code == 1
+    assert "There is no 'sorce' to break down by. Did you mean 'source'?" in result.stderr
+    assert "opportunities.currency holds 'EUR', and the definitions give no rate into USD." in result.stderr
 
 
 def test_check_knows_a_file_by_its_folder_from_wherever_it_is_called(
@@ -110,10 +169,12 @@ def test_check_knows_a_file_by_its_folder_from_wherever_it_is_called(
 ) -> None:
     data = project / "data" / "ours"
     data.mkdir(parents=True)
-    (data / "l.csv").write_text("Id,At\na,2026-01-01\n")
+    (data / "l.csv").write_text("Id,At,Source\na,2026-01-01,Web\n")
+    (data / "d.csv").write_text("Id,At,Is\n1,2026-01-01,open\n")
     (project / "params" / "inputs" / "ours.yml").write_text(
         "name: Ours\ncurrency: USD\ntime_zone: UTC\ndata: {env: SMARKETING_NOT_SET}\n"
-        "tables:\n  leads: {file: l.csv, columns: {lead_id: Id, created_at: At}}\n"
+        "tables:\n  leads: {file: l.csv, columns: {lead_id: Id, created_at: At, source: Source}}\n"
+        "  opportunities: {file: d.csv, columns: {opportunity_id: Id, created_at: At, outcome: Is}}\n"
     )
     own = {"definitions": "params/definitions.yml", "targets": None, "decisions": None}
     params_file(project, "20_pipeline_review", "ours", inputs="params/inputs/ours.yml", data="data/ours", **own)
@@ -165,7 +226,7 @@ def test_a_run_in_a_kernel_publishes_with_0_and_fails_with_1(project: Path) -> N
     assert done.stderr.splitlines()[0] == "20_pipeline_review demo: started"
     home = project / "reports" / "20_pipeline_review" / "demo"
     was = {path.name: path.read_bytes() for path in (home / "2026-11-15").iterdir()}
-    assert sorted(was) == ["figures.json", "report.html", "run.ipynb", "summary.txt", "tables.xlsx"]
+    assert sorted(was) == ["figures.json", "report.html", "run.ipynb", "scores.txt", "summary.txt", "tables.xlsx"]
 
     # One fails in a cell, one loses its kernel, and a third goes on.
     params_file(project, "20_pipeline_review", "demo", breakdown="raise")

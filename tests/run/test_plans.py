@@ -13,7 +13,7 @@ from small_projects import project_at
 from smarketing.measures.scope import Scope
 from smarketing.run.plans import AlignmentReport, PipelineReview, PlanError, plan_of, project, read_plan
 
-NAMES = "case, as_of, definitions, decisions, inputs, data, targets, region, source, owner, segment, breakdown, redact"
+NAMES = "case, as_of, definitions, decisions, inputs, data, region, source, owner, segment, redact, targets, breakdown"
 
 
 def refusal(values: dict[Any, Any], plan: type = PipelineReview) -> str:

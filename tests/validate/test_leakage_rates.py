@@ -22,8 +22,8 @@ pytestmark = [pytest.mark.validate, pytest.mark.timeout(3_600)]
 
 @pytest.mark.parametrize(
     ("strong", "base", "leads"),
-    [(0.75, None, None), (0.78, None, None), (0.75, 0.03, 2_000), (0.75, 0.40, 20_000)],
-    ids=["all sizes", "strong feature of 0.78", "60 expected events", "8,000 expected events"],
+    [(0.75, None, None), (0.78, None, None), (0.75, 0.03, 3_000), (0.75, 0.40, 20_000)],
+    ids=["all sizes", "strong feature of 0.78", "90 expected events", "8,000 expected events"],
 )
 def test_at_most_one_clean_company_in_twenty_is_flagged(strong: float, base: float | None, leads: int | None) -> None:
     flagged, undecided, by_code = 0, 0, Counter[str]()
@@ -35,7 +35,8 @@ def test_at_most_one_clean_company_in_twenty_is_flagged(strong: float, base: flo
         by_code.update(codes)
     print(f"{flagged} of {len(SEEDS)} clean companies flagged {dict(by_code)}; {undecided} undecided")
     assert flagged <= 0.05 * len(SEEDS)
-    assert undecided <= 0.25 * len(SEEDS)
+    # A company that the audit cannot judge is silent for nothing.
+    assert undecided <= 0.05 * len(SEEDS)
 
 
 @pytest.mark.parametrize("kind", LEAKS)

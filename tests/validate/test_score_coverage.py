@@ -12,7 +12,8 @@ import pytest
 
 from coverage_worlds import SCORES, coverage
 
-pytestmark = pytest.mark.validate
+# Longer than the usual limit allows on a busy machine.
+pytestmark = [pytest.mark.validate, pytest.mark.timeout(1800)]
 
 COMPANIES = 1500
 

@@ -93,6 +93,14 @@ def check_source(mapped: Mapped) -> tuple[Checked | None, list[str]]:
     return Checked(mapped, table, found["rows"], recorded, tuple(notes)), []
 
 
+def keys_of(mapped: Mapped) -> ir.Table:
+    """Return the filled keys of a source whose other columns may be wrong."""
+    wide, keys = mapped.wide, list(SCHEMAS[mapped.table].key)
+    for column in {*_drops(mapped), *keys}:
+        wide = wide.filter(wide[column].notnull())
+    return wide.select(*keys)
+
+
 def check_keys(table: str, stacked: ir.Table, place: str) -> list[str]:
     """Return the fault of rows that share a key, if any do."""
     key = SCHEMAS[table].key

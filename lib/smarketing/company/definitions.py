@@ -19,7 +19,7 @@ from pydantic import Field, ValidationError, model_validator
 from smarketing.company.entry import Entry, Frozen, Name
 from smarketing.company.scoring import Scoring
 from smarketing.company.tables import CompanyError
-from smarketing.company.wrong_keys import explain
+from smarketing.company.wrong_keys import BESIDES, explain
 from smarketing.company.yaml_file import parse_yaml
 
 
@@ -57,16 +57,17 @@ class Stages(Entry):
     def _ordered(self) -> Self:
         names = self.names
         double = sorted({name for name in names if names.count(name) > 1})
-        if double:
-            raise ValueError(f"stage {double[0]!r} is listed twice")
+        wrong = [f"stage {name!r} is listed twice" for name in double]
         subjects = [stage.subject for stage in self.funnel]
         if subjects != sorted(subjects):
-            raise ValueError("stages that leads enter come before stages that deals (opportunities) enter")
+            wrong.append("stages that leads enter come before stages that deals (opportunities) enter")
         deal_stages = [stage.stage for stage in self.funnel if stage.subject == "opportunity"]
         if deal_stages == [self.funnel[-1].stage]:
-            raise ValueError("a deal cannot begin with its win: add a stage before it that deals (opportunity) enter")
+            wrong.append("a deal cannot begin with its win: add a stage before it that deals (opportunity) enter")
         if deal_stages and "lost" not in {exit_.stage for exit_ in self.exits}:
-            raise ValueError("deals can be lost: add an exit whose stage is 'lost'")
+            wrong.append("deals can be lost: add an exit whose stage is 'lost'")
+        if wrong:
+            raise ValueError(BESIDES.join(wrong))
         return self
 
     @property
@@ -202,12 +203,15 @@ class Definitions(Frozen):
     @model_validator(mode="after")
     def _kpis_name_stages(self) -> Self:
         funnel = [stage.stage for stage in self.stages.funnel]
+        wrong: list[str] = []
         for kpi in self.kpis.figures:
-            for name in (kpi.stage, kpi.to_stage):
-                if name is not None and name not in funnel:
-                    raise ValueError(f"KPI {kpi.name!r} names stage {name!r}; the funnel has {', '.join(funnel)}")
-            if kpi.kind == "reached" and funnel.index(str(kpi.to_stage)) <= funnel.index(str(kpi.stage)):
-                raise ValueError(f"KPI {kpi.name!r}: to_stage must come after stage in the funnel")
+            strange = [name for name in (kpi.stage, kpi.to_stage) if name is not None and name not in funnel]
+            wrong += [f"KPI {kpi.name!r} names stage {name!r}; the funnel has {', '.join(funnel)}" for name in strange]
+            backwards = not strange and kpi.kind == "reached"
+            if backwards and funnel.index(str(kpi.to_stage)) <= funnel.index(str(kpi.stage)):
+                wrong.append(f"KPI {kpi.name!r}: to_stage must come after stage in the funnel")
+        if wrong:
+            raise ValueError(BESIDES.join(wrong))
         return self
 
     def entries(self) -> Iterator[tuple[str, Entry]]:

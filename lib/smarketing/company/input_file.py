@@ -69,7 +69,7 @@ from smarketing.company.input_columns import (
     Unpivot,
 )
 from smarketing.company.tables import SCHEMAS, CompanyError
-from smarketing.company.wrong_keys import explain, nearest
+from smarketing.company.wrong_keys import BESIDES, explain, nearest
 from smarketing.company.yaml_file import read_yaml
 
 DATED = ("stage_events", "opportunities", "opportunity_history", "touches", "activities", "scores")
@@ -195,21 +195,24 @@ class Inputs(Frozen):
 
     @model_validator(mode="after")
     def _canonical_names(self) -> Self:
+        wrong: list[str] = []
         for name, sources in self.tables.items():
             if name not in SCHEMAS:
-                raise ValueError(f"tables.{name}: there is no such table. {nearest(name, SCHEMAS)}")
+                wrong.append(f"tables.{name}: there is no such table. {nearest(name, SCHEMAS)}")
+                continue
             known = SCHEMAS[name].columns
             for source in sources:
-                for column in (*source.columns, *source.drop_without):
+                for column in dict.fromkeys((*source.columns, *source.drop_without)):
                     if column not in known:
                         hint = nearest(column, known)
-                        raise ValueError(f"tables.{name}.columns.{column}: there is no such column. {hint}")
-                clash = next((column for column in source.attributes.columns if column in known), None)
-                if clash:
-                    raise ValueError(f"tables.{name}.attributes.{clash}: is a canonical column; map it under `columns`")
+                        wrong.append(f"tables.{name}.columns.{column}: there is no such column. {hint}")
+                for clash in (column for column in source.attributes.columns if column in known):
+                    wrong.append(f"tables.{name}.attributes.{clash}: is a canonical column; map it under `columns`")
                 for key in ("unpivot", "spells_after"):
                     if getattr(source, key) and name != "stage_events":
-                        raise ValueError(f"tables.{name}.{key}: is for stage_events only")
+                        wrong.append(f"tables.{name}.{key}: is for stage_events only")
+        if wrong:
+            raise ValueError(BESIDES.join(wrong))
         return self
 
     @model_validator(mode="after")

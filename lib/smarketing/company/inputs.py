@@ -14,16 +14,16 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from smarketing.company.checking import Checked, check_keys, check_source
+from smarketing.company.checking import Checked, check_keys, check_source, keys_of
 from smarketing.company.input_columns import Attributes
 from smarketing.company.input_file import Inputs, TableSource, read_inputs
 from smarketing.company.known import declared, together
-from smarketing.company.mapping import map_source
+from smarketing.company.mapping import Mapped, map_source
 from smarketing.company.numbering import number_spells
 from smarketing.company.reading import Progress, Reader, connect, embedded_engine, engine_errors
-from smarketing.company.tables import SCHEMAS, Company, CompanyError, Known, ObservedFrom, Source
+from smarketing.company.tables import SCHEMAS, Company, CompanyError, Known, ObservedFrom, Source, faults_of
 
-__all__ = ["Inputs", "check_inputs", "open_company", "project_folder", "read_inputs"]
+__all__ = ["Inputs", "check_inputs", "open_company", "open_or_faults", "project_folder", "read_inputs"]
 
 
 def open_company(inputs: Path, *, data: Path | None = None, progress: Progress | None = None) -> Company:
@@ -50,7 +50,7 @@ def open_company(inputs: Path, *, data: Path | None = None, progress: Progress |
     CompanyError
         With everything that is wrong.
     """
-    company, faults = _open(Path(inputs), data, progress)
+    company, faults = open_or_faults(Path(inputs), data, progress)
     if company is None:
         raise CompanyError(faults[0] if len(faults) == 1 else _all(Path(inputs).name, faults))
     return company
@@ -58,7 +58,7 @@ def open_company(inputs: Path, *, data: Path | None = None, progress: Progress |
 
 def check_inputs(inputs: Path, *, data: Path | None = None, progress: Progress | None = None) -> list[str]:
     """Return everything that is wrong with an input file and what it names; nothing where it can be opened."""
-    company, faults = _open(Path(inputs), data, progress)
+    company, faults = open_or_faults(Path(inputs), data, progress)
     if company is not None:
         company.backend.disconnect()
     return faults
@@ -79,8 +79,10 @@ def _placed(path: Path, faults: list[str]) -> list[str]:
     return [fault if fault.startswith(path.name) else f"{path.name}, {fault}" for fault in faults]
 
 
-def _open(path: Path, data: Path | None, progress: Progress | None) -> tuple[Company | None, list[str]]:
-    """Return the company, or None and what is wrong."""
+def open_or_faults(
+    path: Path, data: Path | None = None, progress: Progress | None = None
+) -> tuple[Company | None, list[str]]:
+    """Return the company that `open_company` opens, or None and everything that is wrong."""
     try:
         inputs = read_inputs(path)
         folder = None if inputs.connection else _folder(inputs, path, data, progress)
@@ -94,8 +96,16 @@ def _open(path: Path, data: Path | None, progress: Progress | None) -> tuple[Com
     notes: list[str] = []
     known: dict[str, dict[str, Known]] = {}
     for name, given in _given(inputs, folder).items():
-        checked = _sources(name, given, inputs, reader, faults, notes)
-        if not checked:
+        unfit: list[Mapped] = []
+        checked = _sources(name, given, inputs, reader, faults, notes, unfit)
+        if unfit and SCHEMAS[name].key:
+            keys = [one.table.select(*SCHEMAS[name].key) for one in checked] + [keys_of(mapped) for mapped in unfit]
+            files = ", ".join(dict.fromkeys(mapped.raw.name for mapped in [*(c.mapped for c in checked), *unfit]))
+            try:
+                faults += check_keys(name, _stack(keys), f"table `{name}`, {files}")
+            except CompanyError as error:
+                faults.append(str(error))
+        if not checked or unfit:
             continue
         stacked = _stack([one.table for one in checked])
         after = tuple(stage for source in given for stage in source.spells_after)
@@ -183,9 +193,15 @@ def _canonical_files(folder: Path | None) -> dict[str, tuple[TableSource, ...]]:
 
 
 def _sources(
-    name: str, given: tuple[TableSource, ...], inputs: Inputs, reader: Reader, faults: list[str], notes: list[str]
+    name: str,
+    given: tuple[TableSource, ...],
+    inputs: Inputs,
+    reader: Reader,
+    faults: list[str],
+    notes: list[str],
+    unfit: list[Mapped],
 ) -> list[Checked]:
-    """Map and check the sources of one table, adding to the faults and the notes."""
+    """Map and check the sources of one table, adding to the faults, the notes and the sources that are unfit."""
     passed: list[Checked] = []
     for source in given:
         try:
@@ -204,11 +220,13 @@ def _sources(
             for mapped in parts:
                 one, wrong = check_source(mapped)
                 faults += wrong
-                passed += [one] if one is not None else []
+                if one is None:
+                    unfit.append(mapped)
+                else:
+                    passed.append(one)
         except CompanyError as error:
-            text = str(error)
-            faults.append(text if text.startswith("table ") else f"table `{name}`: {text}")
-    if passed and not any(one.rows for one in passed):
+            faults += [text if text.startswith("table ") else f"table `{name}`: {text}" for text in faults_of(error)]
+    if passed and not unfit and not any(one.rows for one in passed):
         if not all(source.optional for source in given):
             faults.append(f"table `{name}`, {_names(passed)}: no row is left after `where` and `drop_without`")
         notes += [note for one in passed for note in one.notes]

@@ -7,7 +7,8 @@ be read, so that one aggregate query checks the whole table (`checking`).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +22,8 @@ from smarketing.company.input_columns import Column, snake
 from smarketing.company.input_file import Inputs, TableSource
 from smarketing.company.numbering import row_number
 from smarketing.company.reading import FILE, ROW, Raw, Reader
-from smarketing.company.suggest import PERSONAL, missing_column
-from smarketing.company.tables import SCHEMAS, CompanyError, Kind
+from smarketing.company.suggest import PERSONAL, SUGGESTS, missing_column
+from smarketing.company.tables import SCHEMAS, CompanyError, Faults, Kind, faults_of
 
 TEXT, BAD, FOUND = "__text__", "__bad__", "__found__"
 
@@ -162,7 +163,8 @@ def map_source(name: str, source: TableSource, inputs: Inputs, reader: Reader) -
     Raises
     ------
     CompanyError
-        A mapped column is not there, a rule does not fit the columns, or a required column is not mapped.
+        Mapped columns are not there, rules do not fit the columns, or required columns are not mapped; `Faults` where
+        that is more than one thing.
     """
     raw = reader.read(source)
     if source.unpivot is None:
@@ -192,30 +194,39 @@ def _map(name: str, source: TableSource, inputs: Inputs, reader: Reader, raw: Ra
     required = source.required(name)
     missing = [column for column in required if column not in columns]
     if missing:
-        raise CompanyError(missing_column(mapper.place, missing[0], (), name, {}, raw.headers))
-    if source.latest_by:
-        mapper.table = _latest(mapper, columns, source.latest_by)
-    gone = mapper.header((source.deleted,), optional=True, what="deleted") if source.deleted else None
-    if gone:
-        mapper.table = mapper.table.filter(~yes_or_no(mapper.cell(gone)).fill_null(False))
-    if source.where is not None:
-        ours = _named_in(source.where, mapper, columns)
-        mapper.table = mapper.table.filter(mapper.condition(source.where, "where", ours))
+        raise CompanyError(missing_column(mapper.place, _and(missing), (), name, {}, raw.headers))
+    # What is wrong with one column or rule hides nothing of the others.
+    faults: list[str] = []
+    with _gathered(faults):
+        if source.latest_by:
+            mapper.table = _latest(mapper, columns, source.latest_by)
+    with _gathered(faults):
+        gone = mapper.header((source.deleted,), optional=True, what="deleted") if source.deleted else None
+        if gone:
+            mapper.table = mapper.table.filter(~yes_or_no(mapper.cell(gone)).fill_null(False))
+    with _gathered(faults):
+        if source.where is not None:
+            ours = _named_in(source.where, mapper, columns)
+            mapper.table = mapper.table.filter(mapper.condition(source.where, "where", ours))
     chosen, notes = _attributes(mapper, schema.columns, columns)
     wanted = {canonical: (column, schema.columns[canonical]) for canonical, column in columns.items()}
     wanted |= {attribute: (column, column.type or "string") for attribute, column in chosen.items()}
     headers: dict[str, str | None] = {}
     for canonical, (column, _) in wanted.items():
-        header = mapper.header(column.column, optional=column.optional, what=canonical) if column.column else None
-        there = header is not None or not column.column
-        if there and (column.lookup is None or header is None or mapper.look_up(canonical, column, header)):
-            headers[canonical] = header
+        with _gathered(faults):
+            header = mapper.header(column.column, optional=column.optional, what=canonical) if column.column else None
+            there = header is not None or not column.column
+            if there and (column.lookup is None or header is None or mapper.look_up(canonical, column, header)):
+                headers[canonical] = header
     filled, beside = dict[str, Any](), dict[str, Any]()
     for canonical, header in headers.items():
         column, kind = wanted[canonical]
-        filled[canonical], bad, text = _value(mapper, canonical, column, kind, header)
-        if bad is not None:
-            beside[BAD + canonical], beside[TEXT + canonical] = bad, text
+        with _gathered(faults):
+            filled[canonical], bad, text = _value(mapper, canonical, column, kind, header)
+            if bad is not None:
+                beside[BAD + canonical], beside[TEXT + canonical] = bad, text
+    if faults:
+        raise Faults(_once(faults))
     mapped = [canonical for canonical in columns if canonical in filled]
     absent = [column for column in required if column not in mapped]
     if absent:
@@ -231,6 +242,25 @@ def _map(name: str, source: TableSource, inputs: Inputs, reader: Reader, raw: Ra
     read_from = {canonical: header or "no column of theirs" for canonical, header in headers.items()}
     formats = {canonical: wanted[canonical][0].format for canonical in headers}
     return Mapped(name, source, raw, wide, tuple(mapped), tuple(kept), read_from, formats, raw.notes + notes)
+
+
+@contextmanager
+def _gathered(faults: list[str]) -> Iterator[None]:
+    """Add what is wrong to the faults and go on."""
+    try:
+        yield
+    except CompanyError as error:
+        faults += faults_of(error)
+
+
+def _once(faults: list[str]) -> list[str]:
+    """Leave out what was told before: a mapping of the whole file answers for each column that is not there."""
+    whole = [fault for fault in faults if SUGGESTS in fault][:1]
+    return [fault for fault in dict.fromkeys(faults) if SUGGESTS not in fault or fault in whole]
+
+
+def _and(names: list[str]) -> str:
+    return "` and `".join(part for part in ("`, `".join(names[:-1]), names[-1]) if part)
 
 
 def _named_in(rule: Rule, mapper: _Mapper, columns: Mapping[str, Column]) -> dict[str, Any]:

@@ -9,6 +9,11 @@ from pydantic import Field, model_validator
 
 from smarketing.company.entry import Entry, Name
 
+COLUMNS = (
+    "lead_id", "score", "band", "probability", "qualified", "explore", "reasons_for", "reasons_against", "scored_on",
+)  # fmt: skip
+"""The columns of the list of scored leads."""
+
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -35,7 +40,8 @@ class Scoring(Entry):
 
     ``present_system`` names the score that the company uses today (``system`` of the `scores` table), to compare with.
     ``words`` gives features the name that both teams use; ``without`` lists features that must not be used, whatever
-    they would add.
+    they would add. ``headers`` says what the CRM's import calls the columns of the list of scored leads (`COLUMNS`);
+    without it the id has the header that the input file maps, and the others plain names.
     """
 
     to_stage: Name | None = None
@@ -54,6 +60,14 @@ class Scoring(Entry):
     present_system: str | None = None
     words: Mapping[str, str] = {}
     without: tuple[str, ...] = ()
+    headers: Mapping[str, str] = {}
+
+    @model_validator(mode="after")
+    def _headers_of_columns(self) -> Self:
+        for name in self.headers:
+            if name not in COLUMNS:
+                raise ValueError(f"headers: there is no column {name!r}; the list has {', '.join(COLUMNS)}")
+        return self
 
     @model_validator(mode="after")
     def _one_label(self) -> Self:

@@ -89,6 +89,10 @@ MARKS: Mapping[str, str] = {
 }
 
 
+SUGGESTS = "A mapping to start from"
+"""How a suggested mapping of a whole file begins."""
+
+
 def suggest_columns(table: str, headers: Sequence[str]) -> dict[str, str]:
     """Return the header that most likely fills each canonical column: same name, then synonym, then close spelling.
 
@@ -176,7 +180,8 @@ def missing_column(
     """
     shown = ", ".join(headers[:20]) + (", ..." if len(headers) > 20 else "")
     wanted = " or ".join(f"`{name}`" for name in names)
-    head = f"{place}: there is no column {wanted} for `{what}`" if names else f"{place}: `{what}` is not mapped"
+    unmapped = f"{place}: `{what}` {'are' if ' and ' in what else 'is'} not mapped"
+    head = f"{place}: there is no column {wanted} for `{what}`" if names else unmapped
     lost = [name for options in mapped.values() for name in options if not _there(name, headers)]
     if not names or (len(mapped) > 1 and len(lost) > len(mapped) / 2):
         return f"{head}. Its headers are {shown}. {_suggestion(table, headers, place.rsplit(', ', 1)[-1])}"
@@ -193,7 +198,7 @@ def _suggestion(table: str, headers: Sequence[str], name: str) -> str:
         return "None of them is known here: map each column by hand."
     strange = likely and likely != table and not _marks(table, headers)
     other = f" (the headers look more like `{likely}`)" if strange else ""
-    return f"A mapping to start from{other}:\n{suggest_mapping(table, headers, name)}"
+    return f"{SUGGESTS}{other}:\n{suggest_mapping(table, headers, name)}"
 
 
 def _there(name: str, headers: Sequence[str]) -> bool:

@@ -8,7 +8,7 @@ the schema are attributes and keep their names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import Literal
@@ -146,6 +146,19 @@ OUTCOMES = ("open", "won", "lost")
 
 class CompanyError(ValueError):
     """Input that is malformed: names the table, the column, the first rows and the remedy."""
+
+
+class Faults(CompanyError):
+    """Several things that are wrong with one input, told at once; ``faults`` has a message each."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
+
+
+def faults_of(error: CompanyError) -> tuple[str, ...]:
+    """Return what an error says is wrong, a message each."""
+    return error.faults if isinstance(error, Faults) else (str(error),)
 
 
 class MissingTable(LookupError):

@@ -9,6 +9,9 @@ from difflib import get_close_matches
 
 from pydantic import BaseModel, ValidationError
 
+BESIDES = "\n\n"
+"""What stands between the faults that one validator found together; each gets a line of its own."""
+
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """Return ``Did you mean 'x'?`` for the closest allowed name, or the list of all where none is close."""
@@ -39,7 +42,7 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
         else:
             message = fault["msg"].removeprefix("Value error, ")
             got = "" if isinstance(fault["input"], dict | list | BaseModel) else f"; got {fault['input']!r}"
-            lines.append(f"{place}: {message}{got}.")
+            lines += [f"{place}: {one}{got}." for one in message.split(BESIDES)]
     head = f"{where} is wrong in {len(lines)} place{'s' if len(lines) > 1 else ''}:"
     return "\n  ".join([head, *lines])
 

@@ -7,11 +7,13 @@ as long as they have been followed, and competing exits (lost, rejected, recycle
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from smarketing.company.tables import MissingTable, NotRecorded, ObservedFrom
+from smarketing.company.tables import CompanyError, MissingTable, NotRecorded, ObservedFrom
+from smarketing.company.wrong_keys import nearest
 from smarketing.estimates.rates import difference
 from smarketing.measures.clear import clearly_changed, largest
 from smarketing.measures.incidence import ALL, Share, TimeTo, outcomes, shares, times
@@ -33,7 +35,8 @@ class Funnel:
     the funnel days, the win first and "Still open" last: ``exit``, ``label``, ``share``, ``lower``, ``upper``,
     ``reason``; point shares of all ends add to 1. ``curves``: ``line``, ``stage``, ``age``, ``share``: cumulative
     incidence by day. ``timing``: a row a stage: ``days_to_half``, ``lower``, ``upper``, ``days_to_most`` (75 %) of
-    those who get there within the funnel days, ``reason``.
+    those who get there within the funnel days, ``reason``. ``steps`` are the observation times behind each stage after
+    the first, from which `rows` fetches the records.
     """
 
     stages: pd.DataFrame
@@ -52,6 +55,40 @@ class Funnel:
     naive: float
     independent_error: float | None
     observed_from: tuple[ObservedFrom, ...]
+    steps: Mapping[str, Durations] = field(default_factory=dict, repr=False, compare=False)
+
+    def rows(self, name: str) -> pd.DataFrame:
+        """Return the leads or deals behind a stage's count, or an exit's, by id.
+
+        Parameters
+        ----------
+        name
+            A stage (the first one: everybody who entered), an exit, or ``open``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``id`` (a pass of a recycled lead is its own, as in ``L1#2``), ``entered``, and ``days`` from entering to
+            the stage, the exit, or the end of what is known; ordered by ``entered``, then ``id``.
+
+        Raises
+        ------
+        CompanyError
+            The funnel has no such stage or exit.
+        """
+        first, ends = str(self.stages.iloc[0]["stage"]), [str(name) for name in self.exits["exit"]]
+        known = [*dict.fromkeys([first, *self.steps, *ends])]
+        if name not in known:
+            raise CompanyError(f"The funnel has no stage or exit {name!r}. {nearest(name, known)}")
+        # Exits, and everybody, are those of the journey to the win.
+        table = self.steps.get(name, list(self.steps.values())[-1]).table
+        inside = table.exit.notnull() & (table.last_age <= self.horizon)
+        if name == "open":
+            table = table.filter(~inside)
+        elif name != first:
+            table = table.filter(inside & (table.exit == name))
+        picked = table.select(id="subject_id", entered="started", days="last_age")
+        return picked.order_by("entered", "id").execute()
 
     @property
     def won(self) -> pd.Series:
@@ -127,12 +164,13 @@ def funnel(view: View) -> Funnel:
     horizon, evidence = view.definitions.windows.funnel_days, view.definitions.evidence
     now, rows, curves, timing = view.cohort(), [], [], []
     whole: Durations | None = None
+    behind: dict[str, Durations] = {}
     for name in tail:
         label = stages.label(name)
         if name == first.stage:
             continue
         steps = view.entering(first.stage, name, now)
-        whole = steps
+        whole = behind[name] = steps
         found = outcomes(steps)
         if not found:
             break
@@ -197,6 +235,7 @@ def funnel(view: View) -> Funnel:
         naive=won.events / n if won and n else math.nan,
         independent_error=won.independent_standard_error if won else None,
         observed_from=whole.observed_from,
+        steps=behind,
     )
 
 

@@ -37,7 +37,8 @@ class KeyFigure(Record):
     """One number that a report shows on its first page and the ledger keeps.
 
     Units: a ``share`` is 0 to 1, ``money`` is in the reporting currency, ``days`` are calendar days, a ``number`` has
-    none. ``value`` is None when the number is withheld, and ``reason`` then says why. ``lower`` and ``upper`` are a 95 %
+    none. ``value`` is None when the number is withheld, and ``reason`` then says why. ``lower`` and ``upper`` are a
+    95 %
     interval of the kind that ``interval`` names. ``n`` is the denominator, in ``n_label``. ``series`` is oldest first,
     None where a period was withheld; its last entry is the latest period. The change of a count or an amount has no
     interval: the season is in it.

@@ -20,6 +20,9 @@ from smarketing.report.blocks import Block, key_numbers, note, table
 from smarketing.report.blocks.appendix import checks_summary
 from smarketing.report.blocks.brief import STATUS_WORDS, bottom_line
 
+SCORE = "score_lift"
+"""The figure by which the lead score is judged."""
+
 LIMITS = (
     "Only what the other reports recorded for this day is here; a question that none of them asks is not answered.",
     "Whether promises between the teams are kept is not measured yet.",
@@ -71,10 +74,13 @@ def verdict(sections: Sequence[Section], agreed: Definitions) -> list[Answer]:
     Definitions: no when an entry is not agreed, "with reservations" when they changed after a report was made, else
     yes. Plan: of the figures counted by lead or deal that have a target, withheld ones included, no when any is behind,
     yes when all are ahead or on target, cannot tell otherwise. Data: no when a check failed, yes when every check that
-    applied passed, otherwise "with reservations". Promises: cannot tell until the hand-off is measured.
+    applied passed, otherwise "with reservations". Score, where one was studied: yes when it is given out, no when its
+    lift is surely at most the agreed minimum, cannot tell otherwise. Promises: cannot tell until the hand-off is
+    measured.
     """
     open_entries = agreed.not_agreed
-    figures = [f for f in figures_of_rows(sections) if f.target is not None]
+    scores = [f for f in figures_of_rows(sections) if f.name == SCORE]
+    figures = [f for f in figures_of_rows(sections) if f.target is not None and f.name != SCORE]
     behind = [f for f in figures if f.status == "behind"]
     undecided = [f for f in figures if f.status not in ("ahead", "on target", "behind")]
     why = (
@@ -99,6 +105,7 @@ def verdict(sections: Sequence[Section], agreed: Definitions) -> list[Answer]:
     answers.append(
         Answer("data", "Can the data be trusted?", trusted, checks_summary(asked) + (f" ({codes})" if codes else ""))
     )
+    answers += [_score_trusted(score) for score in scores]
     answers.append(
         Answer(
             "promises",
@@ -108,6 +115,23 @@ def verdict(sections: Sequence[Section], agreed: Definitions) -> list[Answer]:
         )
     )
     return answers
+
+
+def _score_trusted(score: KeyFigure) -> Answer:
+    """Answer whether the lead score can be trusted, by its lift against the agreed minimum."""
+    question = "Can the lead score be trusted?"
+    if score.value is None or score.target is None:
+        return Answer("score", question, "cannot tell", score.reason or "its lift is not known")
+    why = (
+        f"on {formats.count(score.n)} leads its lift is {formats.number(score.value)} "
+        f"({formats.interval(score.lower, score.upper, 'number')}), and {formats.number(score.target)} is the agreed "
+        "minimum"
+    )
+    if score.status == "ahead":
+        return Answer("score", question, "yes", why)
+    return Answer(
+        "score", question, "no" if score.status == "behind" else "cannot tell", f"no score is given out; {why}"
+    )
 
 
 def _plan_met(figures: Sequence[KeyFigure], behind: Sequence[KeyFigure], undecided: Sequence[KeyFigure]) -> Answer:

@@ -1,4 +1,4 @@
-"""The command line: ``smarketing demo | check | run | lab | ledger``.
+"""The command line: ``smarketing demo | init | check | run | lab | ledger``.
 
 Exit codes: 0 all went well; 1 a run failed or data are wrong (the last good reports are untouched); 2 the command, a
 params file or a definitions file is wrong, and nothing has run.
@@ -15,13 +15,15 @@ from typing import NoReturn
 
 import click
 
-from smarketing.company.inputs import check_inputs
+from smarketing.company.definitions import read_definitions
+from smarketing.company.drafting import draft_definitions
+from smarketing.company.inputs import check_inputs, open_company
 from smarketing.company.tables import CompanyError
 from smarketing.report import formats
 from smarketing.run.ledger import Ledger, LedgerError
-from smarketing.run.plans import PlanError, project
+from smarketing.run.plans import PipelineReview, PlanError, project
 from smarketing.run.publishing import publish_index
-from smarketing.run.suite import read_runs, run_all, stderr, workers_for
+from smarketing.run.suite import read_runs, run_all, runs_and_faults, stderr, workers_for
 
 FAILED, WRONG = 1, 2
 
@@ -56,25 +58,46 @@ def demo(leads: int, seed: int, as_of: str, folder: str) -> None:
 
 
 @main.command()
+@click.argument("inputs", type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of the data files of the input file.")
+def init(inputs: Path, data: Path | None) -> None:
+    """Draft params/definitions_<name>.yml from the data of an input file, everything in it assumed."""
+    target = _project() / "params" / f"definitions_{inputs.stem}.yml"
+    if target.exists():
+        _stop(f"{_short(target)} is there already and is not overwritten. Edit it, or move it away.", WRONG)
+    try:
+        company = open_company(inputs.resolve(), data=data, progress=stderr)
+        text = draft_definitions(company, changed=date.today())
+    except CompanyError as error:
+        _stop(str(error), FAILED)
+    with target.open("x", encoding="utf-8") as stream:
+        stream.write(text)
+    try:
+        read_definitions(target)
+    except CompanyError as error:
+        _stop(f"{_short(target)} is drafted, and has to be put right before it can be used. {error}", FAILED)
+    click.echo(f"{_short(target)} is drafted. Every entry is assumed: go through it with sales and marketing.")
+
+
+@main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the data files of an input file.")
 def check(files: tuple[Path, ...], data: Path | None) -> None:
-    """Check input files, params files or suites without running anything."""
+    """Check input files, params files or suites without running anything; every fault is told at once."""
     faults: list[str] = []
     for path in (path.resolve() for path in files):
         try:
             if path.parent.name == "inputs":
                 faults += check_inputs(path, data=data, progress=stderr)
             else:
-                for run in read_runs([path]):
-                    inputs = getattr(run.plan, "inputs", None)
-                    if inputs is not None:
-                        own = getattr(run.plan, "data", None)
-                        folder = data if own is None else run.plan.path(own)
-                        faults += check_inputs(run.plan.path(inputs), data=folder, progress=stderr)
+                runs, wrong = runs_and_faults([path])
+                faults += wrong
+                for run in runs:
+                    if isinstance(run.plan, PipelineReview):
+                        faults += run.plan.data_faults(data=data, progress=stderr)
         except (CompanyError, PlanError) as error:
             faults.append(str(error))
-    for fault in faults:
+    for fault in dict.fromkeys(faults):
         click.echo(fault, err=True)
     if faults:
         sys.exit(FAILED)
@@ -130,6 +153,10 @@ def _project() -> Path:
         return project()
     except PlanError as error:
         _stop(str(error), WRONG)
+
+
+def _short(path: Path) -> str:
+    return path.relative_to(_project()).as_posix()
 
 
 def _stop(message: str, code: int) -> NoReturn:

@@ -7,139 +7,60 @@ as they are, so the plan is read before papermill starts, and again in the noteb
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, model_validator
 
-from smarketing.company.decisions import DecisionLog, read_decisions
-from smarketing.company.definitions import Definitions, read_definitions
-from smarketing.company.inputs import open_company
+from smarketing.company.input_file import read_inputs
+from smarketing.company.scoring import Scoring
 from smarketing.company.tables import Company, CompanyError, MissingTable, NoDays
 from smarketing.company.targets import Targets, read_targets, targets_of
-from smarketing.company.wrong_keys import explain, nearest
+from smarketing.company.wrong_keys import nearest
 from smarketing.company.yaml_file import read_yaml
-from smarketing.measures.scope import Scope, breakdown
-from smarketing.measures.view import View, last_day, view
+from smarketing.measures.scope import breakdown, enrich
+from smarketing.measures.view import View, view
 from smarketing.run.ledger import Ledger, Recorded
+from smarketing.run.plan import CompanyPlan, Plan, PlanError, project, wrong_with
+
+__all__ = [
+    "AlignmentReport",
+    "CompanyPlan",
+    "LeadScoring",
+    "PipelineReview",
+    "Plan",
+    "PlanError",
+    "ScoreLeads",
+    "all_plans",
+    "plan_of",
+    "project",
+    "read_plan",
+]
 
 OWN = ("definitions", "targets", "decisions")
 """Files of a company whose defaults are the demo company's."""
 
 
-class PlanError(ValueError):
-    """A params file or a parameters cell that no notebook can run on: what is wrong and what is allowed."""
-
-
-class Plan(BaseModel):
-    """What every notebook accepts.
-
-    ``case`` names the report; ``as_of`` is the last day that is seen (the last day on record where it is empty).
-    Paths are relative to the project folder.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    notebook: ClassVar[str]
-
-    case: str = Field(default="demo", pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    as_of: date | None = None
-    definitions: str = "params/definitions.yml"
-    decisions: str | None = "params/decisions.yml"
-
-    @field_validator("as_of", mode="before")
-    @classmethod
-    def _a_day(cls, value: object) -> object:
-        """Take a day as it is written in a file or a cell; a number would be read as seconds since 1970."""
-        if value is None or value == "":
-            return None
-        try:
-            if isinstance(value, str):
-                return date.fromisoformat(value)
-        except ValueError:
-            pass
-        if isinstance(value, date) and not isinstance(value, datetime):
-            return value
-        raise ValueError("write a day as 2026-11-15")
-
-    @classmethod
-    def from_cell(cls, names: Mapping[str, Any]) -> Self:
-        """Build the plan from a notebook's names, of which those that are fields are taken."""
-        return cls.read({name: names[name] for name in cls.model_fields if name in names}, "The parameters cell")
-
-    @classmethod
-    def read(cls, values: Mapping[str, Any], where: str) -> Self:
-        """Check values; `PlanError` names every wrong one, the nearest right name and what is allowed."""
-        try:
-            return cls.model_validate(dict(values))
-        except ValidationError as error:
-            raise PlanError(explain(error, cls, f"{where} of {cls.notebook}")) from None
-
-    def but(self, **changes: Any) -> Self:
-        """Return a variant of the plan."""
-        return type(self).read(self.model_dump() | changes, "A variant")
-
-    def parameters(self) -> list[tuple[str, Any]]:
-        """Return all parameters in the order of the parameters cell, defaults included, as JSON types."""
-        values = self.model_dump(mode="json")
-        return [(name, values[name]) for name in type(self).model_fields]
-
-    def path(self, relative: str) -> Path:
-        """Return a path of the project."""
-        return project() / relative
-
-    def agreed(self) -> Definitions:
-        """Read the definitions in force."""
-        return read_definitions(self.path(self.definitions))
-
-    def decided(self) -> DecisionLog:
-        """Read the decision log; an empty one where the plan names none."""
-        return DecisionLog() if self.decisions is None else read_decisions(self.path(self.decisions))
-
-    def files(self) -> tuple[str, ...]:
-        """Return the files, besides definitions and data, that the plan reads."""
-        return tuple(name for name in (self.decisions, getattr(self, "targets", None)) if name is not None)
-
-    def check(self) -> None:
-        """Read every file that the plan names, so that a mistake is found before anything runs."""
-        self.agreed()
-        self.decided()
-
-
-class PipelineReview(Plan):
+class PipelineReview(CompanyPlan):
     """`20_pipeline_review`: where the one pipeline stands."""
 
     notebook: ClassVar[str] = "20_pipeline_review"
 
-    inputs: str = "params/inputs/demo.yml"
-    data: str | None = None
     targets: str | None = "params/targets.yml"
-    region: str | None = None
-    source: str | None = None
-    owner: str | None = None
-    segment: str | None = None
     breakdown: str = "source"
-    redact: bool = False
 
-    @property
-    def scope(self) -> Scope:
-        """What the report is limited to."""
-        return Scope(region=self.region, source=self.source, owner=self.owner, segment=self.segment)
+    def open(self) -> Company:
+        """Open the company; one whose leads have no days has no pipeline to review."""
+        company = super().open()
+        self._check_days(company)
+        return company
 
     def view(self) -> View:
-        """Open the company and cut it at the as-of day, in the plan's scope and under its definitions.
-
-        A ``breakdown`` that the company does not record raises `CompanyError` here, before anything is measured.
-        """
-        company = open_company(self.path(self.inputs), data=None if self.data is None else self.path(self.data))
-        if company.has("leads") and not company.has_days:
-            raise CompanyError(
-                f"{company.name}: {NoDays()}, and a pipeline review does nothing else. Map `created_at` of leads in "
-                f"{self.inputs} and take `undated` out; leads without days can only be scored."
-            )
-        found = view(company, self.agreed(), self.as_of or last_day(company), self.scope, redact=self.redact)
+        """Open and cut the company; a ``breakdown`` that it does not record raises `CompanyError` before all else."""
+        found = super().view()
         # Where nothing enters the funnel, the data checks say so.
         with suppress(MissingTable):
             breakdown(found.journeys(found.first_stage.stage).table, self.breakdown)
@@ -151,17 +72,94 @@ class PipelineReview(Plan):
             return read_targets(self.path(self.targets))
         return targets_of(company) if company.has("targets") else Targets()
 
-    def check(self) -> None:
-        """Read every file that the plan names; the data are opened by the notebook itself."""
-        super().check()
+    def faults(self) -> list[str]:
+        """Return everything that is wrong with the files that the plan names; the data are another question."""
+        found = super().faults()
         if self.targets is not None:
-            planned = read_targets(self.path(self.targets))
-            for kpi in self.agreed().kpis.figures:
-                if kpi.kind != "reached":
-                    planned.check_totals(kpi.name)
-        if not self.path(self.inputs).is_file():
-            there = sorted(str(path.relative_to(project())) for path in project().glob("params/inputs/*.yml"))
-            raise CompanyError(f"Input file {self.inputs} does not exist. {nearest(self.inputs, there)}")
+            found += wrong_with(lambda: read_targets(self.path(str(self.targets)))) or self._wrong_totals(found)
+        return found
+
+    def _wrong_totals(self, found: Sequence[str]) -> list[str]:
+        """Return the targets whose parts are more than the whole, where the definitions say which are of sums."""
+        if found:
+            return []
+        planned = read_targets(self.path(str(self.targets)))
+        sums = [kpi.name for kpi in self.agreed().kpis.figures if kpi.kind != "reached"]
+        return [fault for name in sums for fault in wrong_with(partial(planned.check_totals, name))]
+
+    def misfits(self, company: Company) -> list[str]:
+        """Return what the definitions, the scope and the breakdown ask of the data that they do not hold."""
+        undated = wrong_with(lambda: self._check_days(company))
+        if undated:
+            return undated
+        definitions = self.agreed()
+        found = super().misfits(company)
+        sound = not found
+        of_leads = definitions.stages.funnel[0].subject == "lead" and company.has("leads")
+        found += wrong_with(lambda: breakdown(enrich(company, "lead" if of_leads else "opportunity"), self.breakdown))
+        found += wrong_with(lambda: self.planned(company)) if self.targets is None else []
+        if sound:
+            with suppress(MissingTable):
+                found += wrong_with(lambda: view(company, definitions, self.last_day(company), self.scope).deals)
+        return found
+
+    def _check_days(self, company: Company) -> None:
+        if company.has("leads") and not company.has_days:
+            raise CompanyError(
+                f"{company.name}: {NoDays()}, and a pipeline review does nothing else. Map `created_at` of leads in "
+                f"{self.inputs} and take `undated` out; leads without days can only be scored."
+            )
+
+
+class ScoringPlan(CompanyPlan):
+    """What the notebooks of the lead score accept: they need the entry ``scoring`` of the definitions."""
+
+    def scoring(self) -> Scoring:
+        """Return what the definitions say of the score; `CompanyError` where they say nothing."""
+        agreed = self.agreed().scoring
+        if agreed is None:
+            raise CompanyError(
+                f"Definitions file {self.definitions} has no entry `scoring`, so nothing says what a good lead is. "
+                "Add one; params/definitions.yml has an example."
+            )
+        return agreed
+
+    def faults(self) -> list[str]:
+        """Return everything that is wrong with the files that the plan names; the data are another question."""
+        found = super().faults()
+        return found or wrong_with(self.scoring)
+
+    def headers(self) -> dict[str, str]:
+        """Return what the CRM's import calls our columns: as the definitions say, the id as the input file maps it."""
+        leads = read_inputs(self.path(self.inputs)).tables.get("leads", ())
+        mapped = leads[0].columns.get("lead_id") if leads else None
+        own = {"lead_id": mapped.column[0]} if mapped is not None and mapped.column else {}
+        return own | dict(self.scoring().headers)
+
+
+class LeadScoring(ScoringPlan):
+    """`40_lead_scoring`: which leads sales should call first, and whether that can be trusted."""
+
+    notebook: ClassVar[str] = "40_lead_scoring"
+
+    treated: str | None = None
+    control: str | None = None
+    draws: int = Field(default=200, ge=40, le=5_000)
+
+    @model_validator(mode="after")
+    def _two_arms(self) -> Self:
+        if (self.treated is None) != (self.control is None):
+            raise ValueError("name both `treated` and `control`, the two arms of an experiment, or neither")
+        return self
+
+
+class ScoreLeads(ScoringPlan):
+    """`45_score_leads`: scores the leads that are open, with a saved model, and watches how the model ages."""
+
+    notebook: ClassVar[str] = "45_score_leads"
+
+    reports: str = "reports"
+    model: str | None = None
 
 
 class AlignmentReport(Plan):
@@ -188,10 +186,18 @@ class AlignmentReport(Plan):
 
 def plan_of(notebook: str) -> type[Plan]:
     """Return the plan that a notebook reads, by the notebook's name."""
-    plans = {plan.notebook: plan for plan in Plan.__subclasses__()}
+    plans = {plan.notebook: plan for plan in all_plans()}
     if notebook not in plans:
         raise PlanError(f"There is no notebook {notebook!r}. {nearest(notebook, sorted(plans))}")
     return plans[notebook]
+
+
+def all_plans(kind: type[Plan] = Plan) -> Iterator[type[Plan]]:
+    """Yield the plan of every notebook."""
+    for below in kind.__subclasses__():
+        if "notebook" in vars(below):
+            yield below
+        yield from all_plans(below)
 
 
 def read_plan(path: Path) -> Plan:
@@ -220,12 +226,3 @@ def _not_the_demos(plan: Plan, given: Mapping[str, Any], path: Path) -> None:
             f"Params file {path} names {decisive} {getattr(plan, decisive)!r} and leaves out {said}: these would be "
             "the demo company's. Name yours; targets and decisions may be null."
         )
-
-
-def project() -> Path:
-    """Return the project folder: the nearest one upwards that holds params/ and notebooks/."""
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / "params").is_dir() and (folder / "notebooks").is_dir():
-            return folder
-    raise PlanError(f"{here} is not inside a project: no folder above it holds params/ and notebooks/. Go there first.")

@@ -81,21 +81,31 @@ def read_runs(paths: Sequence[Path]) -> list[Run]:
 
     Nothing has run when it raises.
     """
+    runs, faults = runs_and_faults(paths)
+    if faults:
+        raise PlanError("\n".join(faults))
+    return runs
+
+
+def runs_and_faults(paths: Sequence[Path]) -> tuple[list[Run], list[str]]:
+    """Return the runs that params files and suite files ask for, and everything that is wrong with them.
+
+    A run whose plan names a wrong file is among the runs too, so that its data can be looked at all the same.
+    """
     faults: list[str] = []
     runs: list[Run] = []
     for path in _params(paths, faults):
         try:
-            plan = read_plan(path)
-            plan.check()
-            runs.append(Run(path, plan))
+            run = Run(path, read_plan(path))
         except (PlanError, CompanyError) as error:
             faults.append(str(error))
+            continue
+        faults += run.plan.faults()
+        runs.append(run)
     keys = [(run.plan.notebook, run.plan.case) for run in runs]
     double = sorted({key for key in keys if keys.count(key) > 1})
     faults += [f"{notebook} {case} is asked for twice. Keep one, or name another case." for notebook, case in double]
-    if faults:
-        raise PlanError("\n".join(faults))
-    return sorted(runs, key=lambda run: (run.plan.notebook, run.plan.case))
+    return sorted(runs, key=lambda run: (run.plan.notebook, run.plan.case)), list(dict.fromkeys(faults))
 
 
 def run_all(runs: Sequence[Run], *, reports: Path, workers: int = 2, say: Say = print) -> list[RunResult]:

@@ -115,7 +115,8 @@ def test_it_finds_the_truth_and_is_calibrated() -> None:
     line = calibration_line(probability, later.outcome)
     assert 0.9 < line.slope < 1.15 and abs(line.intercept) < 0.1
     out_of_fold = calibration_line(model.out_of_fold, data.outcome, data.weight)
-    assert out_of_fold.slope == pytest.approx(1, abs=1e-6) and out_of_fold.intercept == pytest.approx(0, abs=1e-6)
+    # Each fold by the map of the others, so that this can fail.
+    assert 0.9 < out_of_fold.slope < 1.1 and abs(out_of_fold.intercept) < 0.1
 
 
 def test_the_number_of_threads_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,10 @@ def test_bins_in_words() -> None:
     words = [bins.words(code) for code in (0, 1, 2, 3, 4, MISSING)]
     assert words == ["0", "1 to 3", "4", "5 to 999", "1,000 or more", "not recorded"]
     assert Bins(edges=(4.0,), whole=True, lowest=-2.0).words(0) == "up to 3"
+    assert [Bins(edges=(1.0,), whole=True, lowest=0.0, highest=1.0).words(code) for code in (0, 1, -1)] == [
+        "no", "yes", "not recorded",
+    ]  # fmt: skip
+    assert Bins(edges=(1.0, 3.0), whole=True, lowest=0.0, highest=3.0).words(2) == "3"
     parts = Bins(edges=(0.5, 1.25), whole=False, lowest=0.1)
     assert [parts.words(i) for i in range(3)] == ["below 0.5", "0.5 to below 1.25", "1.25 or more"]
     assert Bins(edges=(), whole=False, lowest=0.0).words(0) == "any number"

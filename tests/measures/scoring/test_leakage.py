@@ -93,11 +93,11 @@ def test_x_education_undeclared(x_education: tuple[pd.DataFrame, np.ndarray]) ->
     matters = flags["LK03", "What matters most to you in choosing a course"]
     assert matters.title == "What matters most to you in choosing a course: filled in for those who answered"
     assert matters.evidence.startswith(
-        "Filled in for 89.6 % of leads with the outcome and 58.8 % of the others: where it is filled in 48.9 % have "
-        "the outcome, where it is blank (29.3 % of leads) 13.7 %, odds ratio 6 (surely above "
+        "Filled in for 89.6% of leads with the outcome and 58.8% of the others: where it is filled in 48.9% have "
+        "the outcome, where it is blank (29.3% of leads) 13.7%, odds ratio 6 (surely above "
     )
     occupation = flags["LK03", "What is your current occupation"]
-    assert "48.7 % have the outcome, where it is blank (29.1 % of leads) 13.8 %" in occupation.evidence
+    assert "48.7% have the outcome, where it is blank (29.1% of leads) 13.8%" in occupation.evidence
     last = found.flags[-1]
     assert (last.code, last.severity, last.feature) == ("LK06", "warn", None)
     assert last.title == "34 columns are declared neither before nor after first contact"
@@ -126,7 +126,7 @@ def test_x_education_with_the_sales_columns_declared(x_education: tuple[pd.DataF
 
 
 def test_clean_companies_are_silent() -> None:
-    """20 clean companies, seeds 0 to 19: at most 5 % of them may be flagged."""
+    """20 clean companies, seeds 0 to 19: at most 5% of them may be flagged."""
     flagged = []
     for seed in range(20):
         company = clean(seed)
@@ -137,7 +137,7 @@ def test_clean_companies_are_silent() -> None:
 
 @pytest.mark.parametrize("kind", LEAKS)
 def test_planted_leaks_are_found(kind: str) -> None:
-    """10 companies of 16 columns each, seeds 100 to 109: at least 90 % are found, and nothing else is."""
+    """10 companies of 16 columns each, seeds 100 to 109: at least 90% are found, and nothing else is."""
     found, beside = 0, []
     for seed in range(100, 110):
         company = planted(clean(seed, columns=16), kind, seed)
@@ -157,8 +157,8 @@ def test_the_evidence_of_a_field_filled_in_for_those_who_answered() -> None:
     # 120/200, 40/800, 120/160, 80/840, 840/1000, (120/40)/(80/760)
     start, end = flag.evidence.split(" (surely above ")
     assert start == (
-        "Filled in for 60.0 % of leads with the outcome and 5.0 % of the others: where it is filled in 75.0 % have the "
-        "outcome, where it is blank (84.0 % of leads) 9.5 %, odds ratio 28"
+        "Filled in for 60.0% of leads with the outcome and 5.0% of the others: where it is filled in 75.0% have the "
+        "outcome, where it is blank (84.0% of leads) 9.5%, odds ratio 28"
     )
     assert end.endswith("); it is declared as filled in before first contact.") and 15 < float(end.split(")")[0]) < 20
     assert flag.remedy == "Leave it out, its being blank too, unless it is filled in before anybody speaks to the lead."
@@ -180,7 +180,7 @@ def test_a_field_blank_for_those_who_convert_is_found_too() -> None:
 
 
 def test_a_blank_that_the_source_explains_is_honest_only_if_the_source_is_known_in_time() -> None:
-    """Leads from fairs have no page views and convert at 40 %, the others at 8 %: an odds ratio of 7.7."""
+    """Leads from fairs have no page views and convert at 40%, the others at 8%: an odds ratio of 7.7."""
     rng = np.random.default_rng(8)
     fair = rng.random(6_000) < 0.3
     outcome = (rng.random(6_000) < np.where(fair, 0.40, 0.08)).astype(int)
@@ -215,13 +215,13 @@ def test_values_that_come_with_the_outcome_are_named_in_either_direction() -> No
     (flag,) = [flag for flag in found.flags if flag.feature == "stage" and flag.code == "LK04"]
     assert flag.title == "stage: the value “customer” comes with the outcome"
     assert flag.evidence == (
-        "“customer”: 100 % of 80 leads have the outcome, against 13.0 % of those with another value."
+        "“customer”: 100% of 80 leads have the outcome, against 13.0% of those with another value."
     )
     more = pd.concat([frame] * 12, ignore_index=True)
     again = audit(sample_of(more, np.tile(outcome, 12)), all_known(np.tile(outcome, 12)))
     (flag,) = [flag for flag in again.flags if flag.feature == "stage" and flag.code == "LK04"]
     assert flag.title == "stage: the value “spam” comes only without the outcome"
-    assert "“spam”: 0 % of 3,600 leads have the outcome, against 28.6 % of those with another value" in flag.evidence
+    assert "“spam”: 0% of 3,600 leads have the outcome, against 28.6% of those with another value" in flag.evidence
 
 
 def test_columns_filled_in_for_worked_leads_only() -> None:
@@ -235,7 +235,7 @@ def test_columns_filled_in_for_worked_leads_only() -> None:
     (flag,) = [flag for flag in found.flags if flag.code == "LK05"]
     assert (flag.feature, flag.title, flag.severity) == ("note", "note: filled in by sales", "exclude")
     assert flag.evidence == (
-        "Filled in for 75.0 % of the 400 leads that sales worked and 0 % of the 600 others; it is declared as filled "
+        "Filled in for 75.0% of the 400 leads that sales worked and 0% of the 600 others; it is declared as filled "
         "in before first contact."
     )
 

@@ -1,4 +1,4 @@
-"""What sales does: calls, e-mails and meetings with leads that were handed over and on deals; and what it notes down."""
+"""What sales does: calls, e-mails and meetings with leads handed over and on deals; and what it notes down."""
 
 from __future__ import annotations
 
@@ -70,7 +70,9 @@ def make_activities(
 
     handed = np.flatnonzero(events.stage == STAGES.index("mql"))
     start, stop = events.second[handed], following[handed]
-    hours = np.array([FIRST_ACTION_HOURS[name] for name in REGIONS])[accounts.region[leads.account[events.lead[handed]]]]
+    hours = np.array([FIRST_ACTION_HOURS[name] for name in REGIONS])[
+        accounts.region[leads.account[events.lead[handed]]]
+    ]
     wait = hours * np.exp(FIRST_ACTION_SIGMA * rng.standard_normal(len(handed))) * 3600
     first = start + np.minimum(wait, np.where(stop < end, 0.9 * (stop - start), np.inf)).astype(np.int64)
     rows, at = _spread(rng, first, np.minimum(stop, first + WITHIN_DAYS["mql"] * DAY), MORE["mql"])

@@ -14,8 +14,8 @@ YES_NO = (False, True)
 PATCHY = (0.15, 0.45, 0.30, 0.20, 0.10, 0.25)
 
 ACCOUNT_ATTRIBUTES: tuple[Attribute, ...] = (
-    Number(name="growth_rate", mean=6.0, sd=14.0, slope=0.28, missing=PATCHY),
-    Count(name="open_roles", rate=3.0, slope=0.16),
+    Number(name="growth_rate", mean=6.0, sd=14.0, slope=0.30, missing=PATCHY),
+    Count(name="open_roles", rate=3.0, slope=0.18),
     Choice(
         name="funding_stage",
         levels=("Bootstrapped", "Seed", "Series A", "Series B and later", "Listed"),
@@ -27,7 +27,6 @@ ACCOUNT_ATTRIBUTES: tuple[Attribute, ...] = (
         name="web_stack",
         levels=("Alderpress", "Cobaltine", "Hand-made", "Kelpshop", "Other"),
         shares=(0.34, 0.20, 0.16, 0.18, 0.12),
-        slopes=(-0.12, 0.28, 0.0, -0.24, 0.0),
         missing=0.10,
     ),
     Choice(name="uses_competitor_tool", levels=YES_NO, shares=(0.78, 0.22), slopes=(0.0, 0.38), missing=0.20),
@@ -48,7 +47,7 @@ LEAD_ATTRIBUTES: tuple[Attribute, ...] = (
         name="address_kind", levels=("business", "free", "university"), shares=(0.72, 0.22, 0.06),
         slopes=(0.0, -0.36, -0.50),
     ),
-    Count(name="form_fields", rate=5.0, slope=0.105),
+    Count(name="form_fields", rate=5.0, slope=0.115),
     Choice(
         name="time_frame", levels=("this quarter", "this year", "next year", "only looking"),
         shares=(0.16, 0.30, 0.17, 0.37), slopes=(0.40, 0.15, 0.0, -0.25), missing=0.55,

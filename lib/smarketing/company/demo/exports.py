@@ -1,7 +1,8 @@
 """The demo company as the CSV files that a CRM exports: what both exports share.
 
 A CRM does not hold all that the canonical tables hold, and not in their form; what each of them loses is said in
-`salesforce` and `hubspot`. Person names, e-mail addresses and phone numbers are invented (``.example``, 555-01..).
+`salesforce` and `hubspot`. Neither export carries touches, activities, scores, or attributes other than those it
+names. Person names, e-mail addresses and phone numbers are invented (``.example``, 555-01..).
 """
 
 from __future__ import annotations

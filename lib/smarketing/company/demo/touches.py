@@ -27,9 +27,9 @@ BEFORE_DAYS, AFTER_DAYS, AFTER_RATE = 90, 45, 0.45
 APART = 60
 PAGES = (
     Count(name="/", rate=0.90),
-    Count(name="/pricing", rate=0.35, slope=0.36),
-    Count(name="/product", rate=0.55, slope=0.24),
-    Count(name="/case-studies", rate=0.25, slope=0.24),
+    Count(name="/pricing", rate=0.35, slope=0.38),
+    Count(name="/product", rate=0.55, slope=0.22),
+    Count(name="/case-studies", rate=0.25),
     Count(name="/webinars", rate=0.30),
     Count(name="/blog", rate=0.85),
     Count(name="/docs", rate=0.30),

@@ -9,8 +9,20 @@ from typing import Any, Self
 
 import numpy as np
 
-from smarketing.company.demo import world
+from smarketing.company.demo import activities, attributes, touches, world
+from smarketing.company.demo.accounts import INDUSTRY_SHARES
 from smarketing.company.demo.incidence import TrueIncidence, true_incidences
+from smarketing.company.demo.rules_score import SYSTEM
+from smarketing.company.demo.signals import Attribute, informs, strength
+
+CAUSES = ("leads.source", "accounts.region", "accounts.employees")
+STAND_INS = (
+    "accounts.country", "accounts.annual_revenue", "accounts.target_account", "leads.campaign_id", "leads.owner_id",
+    "touches.channel", "touches.campaign_id",
+)  # fmt: skip
+INERT = ("accounts.industry", "leads.job_level", "leads.title_function", "touches.content_id")
+FILLED_IN_AFTER_CONTACT = (f"leads.{attributes.CALL_OUTCOME}",)
+_STRENGTH_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,17 @@ class DemoTruth:
     competitor_shares
         By month (``2026-05``), the rising competitor's expected share of lost deals that name a competitor, were
         losses spread evenly over the month's days.
+    signals
+        What tells of an account's effect without causing anything, by ``table.column`` (and the page, for touches):
+        the share of the effect's variance among rows that it explains alone (`signals.strength`).
+    causes
+        Columns that do change how fast stages are left (the lead's day of creation does so too).
+    stand_ins
+        Columns without an effect of their own that go with one of ``causes``, as a country does with its region.
+    without_effect
+        Columns (and pages) that go with nothing: a score that uses them has learnt noise.
+    filled_in_after_contact
+        Columns that sales fill in once they have spoken to a lead: what they say was not known before.
     incidences
         See `TrueIncidence`. They describe the world, hence do not depend on ``leads`` or ``seed``: an account's effect
         is integrated out, and every account draws leads in proportion to a weight independent of that effect. A
@@ -45,6 +68,11 @@ class DemoTruth:
     rows: Mapping[str, int]
     dirt: Mapping[str, int]
     competitor_shares: Mapping[str, float]
+    signals: Mapping[str, float]
+    causes: tuple[str, ...]
+    stand_ins: tuple[str, ...]
+    without_effect: tuple[str, ...]
+    filled_in_after_contact: tuple[str, ...]
     incidences: tuple[TrueIncidence, ...]
 
     def incidence(
@@ -80,7 +108,11 @@ class DemoTruth:
         stated = values["incidences"]
         incidences = tuple(TrueIncidence(**dict(zip(stated["columns"], row, strict=True))) for row in stated["rows"])
         dates = {name: date.fromisoformat(values[name]) for name in ("start", "as_of")}
-        return cls(**{**values, **dates, "incidences": incidences})
+        lists = {name: tuple(values[name]) for name in _LISTS}
+        return cls(**{**values, **dates, **lists, "incidences": incidences})
+
+
+_LISTS = ("causes", "stand_ins", "without_effect", "filled_in_after_contact")
 
 
 def competitor_shares(as_of: date) -> dict[str, float]:
@@ -90,6 +122,15 @@ def competitor_shares(as_of: date) -> dict[str, float]:
         share = float(world.rising_share(np.array(day), as_of))
         by_month.setdefault(f"{world.day_date(day):%Y-%m}", []).append(share)
     return {month: sum(shares) / len(shares) for month, shares in by_month.items()}
+
+
+def shown() -> dict[str, Attribute]:
+    """Return all that a lead and its account show beyond the canonical columns, by ``table.column`` or page."""
+    return {
+        **{f"accounts.{each.name}": each for each in attributes.ACCOUNT_ATTRIBUTES},
+        **{f"leads.{each.name}": each for each in attributes.LEAD_ATTRIBUTES},
+        **{f"touches.{each.name}": each for each in touches.PAGES},
+    }
 
 
 def describe_world(
@@ -106,6 +147,15 @@ def describe_world(
         rows=dict(rows),
         dirt=dict(dirt),
         competitor_shares=competitor_shares(as_of),
+        signals={
+            name: round(strength(each, INDUSTRY_SHARES), _STRENGTH_DIGITS)
+            for name, each in shown().items()
+            if informs(each)
+        },
+        causes=CAUSES,
+        stand_ins=STAND_INS,
+        without_effect=(*INERT, *(name for name, each in shown().items() if not informs(each))),
+        filled_in_after_contact=FILLED_IN_AFTER_CONTACT,
         incidences=true_incidences(as_of),
     )
 
@@ -135,6 +185,12 @@ def _parameters(as_of: date) -> dict[str, Any]:
         "rising_competitor_share": [world.COMPETITOR_SHARES[0], world.RISING_LATEST_SHARE],
         "rising_competitor_start": world.day_date(world.days_until(as_of) - world.COMPETITOR_DAYS).isoformat(),
         "late_region": "EMEA",
+        "first_action_hours_by_region": dict(activities.FIRST_ACTION_HOURS),
+        "touches_before_creation": {page.name: page.rate for page in touches.PAGES},
+        "touches_days_before_and_after": [touches.BEFORE_DAYS, touches.AFTER_DAYS],
+        "touches_after_over_before": touches.AFTER_RATE,
+        "present_score": SYSTEM,
+        "shown": {name: _plain(asdict(each)) for name, each in shown().items()},
         "without_effect": ["industry", "job_level", "title_function", "campaign_id", "owner_id", "product", "kind"],
         "steps": steps,
     }

@@ -17,4 +17,46 @@
 | `choice` | the simpler of the two, unless the other is better by more than its uncertainty |
 | `reasons` | per lead, what spoke for it and what against it |
 | `model_card`, `saving` | what a model is and is for; both as files that run no code when loaded |
+| `enough` | before fitting: how many parameters the leads can carry |
+| `study` | all of it in one: audit, split, fit, choose, judge once; `study_card` its model card |
+| `claims` | what the columns that were left out would have claimed |
+| `validity` | what a score is worth on leads it has not seen, with intervals by account |
+| `threshold`, `value`, `worth` | thresholds, bands and money |
+| `views` | the grid of fit and engagement, what weighs most, whether it holds |
+| `deploy` | scored leads, and the model as SQL |
+| `monitor` | whether a saved model has aged |
+| `arms` | which leads were in which arm of an experiment |
+| `uplift` | who is worth contacting, beside who is likely; `uplift_scores` learns, `uplift_judging` compares |
 """
+
+from smarketing.measures.scoring.claims import claims
+from smarketing.measures.scoring.deploy import give_out, give_out_again
+from smarketing.measures.scoring.features import draw, read
+from smarketing.measures.scoring.monitor import check_fit, watch
+from smarketing.measures.scoring.saving import load_model
+from smarketing.measures.scoring.study import study
+from smarketing.measures.scoring.uplift import uplift
+from smarketing.measures.scoring.value import stage_value
+from smarketing.measures.scoring.views import grid, importance, stability
+from smarketing.measures.scoring.worth import gains_curves, over_present, promises, thresholds
+
+__all__ = [
+    "check_fit",
+    "claims",
+    "draw",
+    "gains_curves",
+    "give_out",
+    "give_out_again",
+    "grid",
+    "importance",
+    "load_model",
+    "over_present",
+    "promises",
+    "read",
+    "stability",
+    "stage_value",
+    "study",
+    "thresholds",
+    "uplift",
+    "watch",
+]

@@ -24,7 +24,7 @@ from smarketing.measures.scoring.encoding import (
     in_words,
     probability_in_engine,
 )
-from smarketing.measures.scoring.folds import beyond_shuffled, check_training, fewest_rows, grouped_folds
+from smarketing.measures.scoring.folds import beyond_shuffled, check_training, fewest_rows, grouped_folds, mapped_across
 from smarketing.measures.scoring.forest import Forest
 from smarketing.measures.scoring.growing import Plan, choose_shape, spreads_beside_copies
 from smarketing.measures.scoring.sample import Feature
@@ -158,7 +158,7 @@ def fit_boosting(
         forest=plan.forest(*rows),
         calibration=calibration,
         beyond_chance=tuple(role.name for role, matters in zip(roles, matter, strict=True) if matters),
-        out_of_fold=expit(calibration.log_odds(raw)),
+        out_of_fold=mapped_across(raw, outcome, scaled, folds),
     )
 
 

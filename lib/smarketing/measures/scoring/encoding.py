@@ -28,12 +28,14 @@ MOST_NAMED = 250
 class Bins:
     """Ranges of a number: bin i holds edges[i - 1] <= x < edges[i].
 
-    ``whole`` says that training held whole numbers only, ``lowest`` the smallest of them; both are for the words.
+    ``whole`` says that training held whole numbers only, ``lowest`` the smallest and ``highest`` the largest of them (1
+    for a yes-or-no column); all three are for the words.
     """
 
     edges: tuple[float, ...]
     whole: bool
     lowest: float
+    highest: float = np.inf
 
     def __len__(self) -> int:
         return len(self.edges) + 1
@@ -50,8 +52,11 @@ class Bins:
             return NOT_RECORDED
         if not self.edges:
             return "any number"
+        if self.whole and self.lowest == 0 and self.highest == 1:
+            return "yes" if code else "no"
         if code == len(self.edges):
-            return f"{in_words(self.edges[-1])} or more"
+            last = in_words(self.edges[-1])
+            return last if self.whole and self.edges[-1] == self.highest else f"{last} or more"
         end = self.edges[code]
         last = in_words(end - 1 if self.whole else end)
         if code == 0:
@@ -150,7 +155,12 @@ def fit_bins(values: np.ndarray, *, at_most: int, at_least: int) -> Bins:
         rounded.append(_readable(edges[-1], known, int(reached[cut]), 0.05 * known.size / at_most))
         done = int(reached[cut])
     counts = np.diff(np.searchsorted(known, rounded), prepend=0, append=known.size)
-    return Bins(edges=tuple(rounded if counts.min() >= at_least else edges), whole=whole, lowest=float(distinct[0]))
+    return Bins(
+        edges=tuple(rounded if counts.min() >= at_least else edges),
+        whole=whole,
+        lowest=float(distinct[0]),
+        highest=float(distinct[-1]),
+    )
 
 
 def fit_levels(values: np.ndarray, *, at_most: int, at_least: int) -> Levels:

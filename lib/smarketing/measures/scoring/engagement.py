@@ -33,12 +33,12 @@ PARTS = 1_000_000
 
 MOST_VALUES = 8
 Stream = Literal["touches", "account_touches", "marketing_activities"]
-STREAMS: Mapping[Stream, tuple[str, str, str]] = {
-    "touches": ("touches", "contacts", ""),
-    "account_touches": ("touches", "contacts", " of the account's other leads"),
-    "marketing_activities": ("activities", "actions by marketing", ""),
+STREAMS: Mapping[Stream, tuple[str, str, str, str]] = {
+    "touches": ("touches", "contact", "contacts", ""),
+    "account_touches": ("touches", "contact", "contacts", " of the account's other leads"),
+    "marketing_activities": ("activities", "action by marketing", "actions by marketing", ""),
 }
-"""Of each stream: its table, what its rows are called, and whose they are."""
+"""Of each stream: its table, what one of its rows and several are called, and whose they are."""
 
 DIMENSIONS = {"channel": "channels", "landing_page": "pages", "content_id": "contents"}
 VALUED = {"channel": "channel", "landing_page": "page"}
@@ -46,12 +46,12 @@ VALUED = {"channel": "channel", "landing_page": "page"}
 
 def names(stream: Stream) -> dict[str, str]:
     """Return the features that a stream can have, the counts by value aside: name to readable form."""
-    table, what, whose = STREAMS[stream]
-    found = {f"{stream}.in_{days}_days": f"{what} in the last {days} days{whose}" for days in WINDOWS}
-    found[f"{stream}.decayed"] = f"recent {what}{whose}, the latest counting most"
-    found[f"{stream}.days_since_last"] = f"days since the last of the {what}{whose}"
+    table, one, several, whose = STREAMS[stream]
+    found = {f"{stream}.in_{days}_days": f"{several}{whose} in the last {days} days" for days in WINDOWS}
+    found[f"{stream}.decayed"] = f"recent {several}{whose}, the latest counting most"
+    found[f"{stream}.days_since_last"] = f"days since the last {one}{whose}"
     if table == "touches":
-        found |= {f"{stream}.{plural}": f"different {plural} of {what}{whose}" for plural in DIMENSIONS.values()}
+        found |= {f"{stream}.{plural}": f"different {plural} of {several}{whose}" for plural in DIMENSIONS.values()}
     return found
 
 
@@ -169,7 +169,7 @@ def _by_value(company: Company, entered: ir.Table, dimension: str, word: str, ta
     found = []
     for value in common.to_pyarrow()["value"].to_pylist():
         # PostgreSQL cuts names of more than 63 letters.
-        base = name = f"touches.{word}.{snake(value)[:40]}"
+        base = name = f"touches.{word}.{snake(value).strip('_')[:40] or 'root'}"
         again = 2
         while name in taken:
             name, again = f"{base}_{again}", again + 1

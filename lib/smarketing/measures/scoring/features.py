@@ -24,11 +24,14 @@ from smarketing.company.wrong_keys import nearest
 from smarketing.measures.scope import columns as named_columns
 from smarketing.measures.scoring.engagement import STREAMS, VALUED, engagement_features, names, with_engagement
 from smarketing.measures.scoring.fit import CREATED, DAYS_KNOWN, Skipped, fit_features, fit_value
-from smarketing.measures.scoring.moments import AGE, AT, CLUSTER, LATEST, STATUS, Moments, moments
+from smarketing.measures.scoring.moments import AGE, AT, CLUSTER, LATEST, OPEN, STATUS, Moments, moments
 from smarketing.measures.scoring.sample import Feature, Sample
 from smarketing.measures.view import View
 
 MOST_ROWS = 300_000
+NEW_DAYS = 7
+"""Leads are given out for so many days after their moment: a weekly schedule gives out each once or twice."""
+
 MOST_LEVELS, FEW_LEVELS, LEVEL_SHARE = 200, 10, 0.2
 """Text is free with more levels than the first, or with more than the second and than this share of the rows."""
 
@@ -82,6 +85,34 @@ def draw(view: View, scoring: Scoring, *, most: int = MOST_ROWS) -> Drawn:
     skipped += [Skipped(name=name, reason=reason) for name, reason in poor.items()]
     drawn = _to_sample(wide, roles, view, found)
     return Drawn(sample=drawn, skipped=tuple(skipped), population=population)
+
+
+def read(
+    view: View, scoring: Scoring, roles: Sequence[Feature], *, open_only: bool = False, most: int = MOST_ROWS
+) -> Sample:
+    """Bring leads at their scoring moment to Python with the features of a model.
+
+    With ``open_only`` just the new ones: still open, their moment at most `NEW_DAYS` days ago (of a flat export, those
+    without an outcome). A probability is that of a lead at its moment; one that has been open for long has a lower one.
+    These are all brought, of others at most ``most`` as `draw` does.
+
+    Raises
+    ------
+    CompanyError
+        A feature's column is gone, or of another type than the model knew.
+    """
+    found = moments(view, scoring)
+    rows = found.table
+    if open_only:
+        rows = rows.filter(rows[STATUS] == OPEN)
+        if found.dated:
+            rows = rows.filter(rows[AGE] <= min(NEW_DAYS, int(scoring.within_days or 0)))
+    elif int(rows.count().execute()) > most:
+        rows = _whole_accounts(rows, most)
+    rows = _with_present(view, rows, scoring)
+    wide = _wide(view, rows, roles, [STATUS, AGE, CLUSTER, *([PRESENT] if PRESENT in rows.columns else [])]).cache()
+    check_moments(wide)
+    return _to_sample(wide, tuple(roles), view, found)
 
 
 def feature_table(view: View, scoring: Scoring, roles: Sequence[Feature] | None = None) -> ir.Table:

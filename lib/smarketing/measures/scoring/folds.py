@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from smarketing.estimates.calibration import logistic_map
 from smarketing.measures.scoring.sample import Feature
 
 FOLDS = 5
@@ -70,6 +71,18 @@ def fewest_rows(outcome: np.ndarray, weight: np.ndarray) -> int:
     """Return how many leads a bin or leaf has to hold: 30, or more where the base rate is far from a half."""
     rate = float(np.average(outcome, weights=weight))
     return max(FEWEST_ROWS, math.ceil(FEWEST_EXPECTED / min(rate, 1 - rate)))
+
+
+def mapped_across(raw: np.ndarray, outcome: np.ndarray, weight: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """Return calibrated out-of-fold probabilities: each fold's raw log-odds by the map fitted on those of the others.
+
+    A map fitted on the same rows would make their calibration right by construction, and nothing could be read from it.
+    """
+    found = np.zeros(len(raw))
+    for fold in np.unique(folds):
+        others, mine = folds != fold, folds == fold
+        found[mine] = logistic_map(raw[others], outcome[others], weight[others]).probability(raw[mine])
+    return found
 
 
 def log_loss(log_odds: np.ndarray, outcome: np.ndarray) -> np.ndarray:

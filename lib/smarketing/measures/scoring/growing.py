@@ -107,9 +107,7 @@ class Shaped:
     out_of_fold: np.ndarray
 
 
-def choose_shape(
-    plan: Plan, matrix: np.ndarray, outcome: np.ndarray, weight: np.ndarray, folds: np.ndarray
-) -> Shaped:
+def choose_shape(plan: Plan, matrix: np.ndarray, outcome: np.ndarray, weight: np.ndarray, folds: np.ndarray) -> Shaped:
     """Choose the leaves and the number of trees that give the least out-of-fold loss."""
     steps = range(STRIDE, MOST_TREES + 1, STRIDE)
     best, out_of_fold, least = plan, np.zeros(len(outcome)), np.inf

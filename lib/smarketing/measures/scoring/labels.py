@@ -14,6 +14,7 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
+from smarketing.estimates.censoring import inverse_probability_weights
 from smarketing.measures.scoring.sample import Sample
 
 
@@ -52,7 +53,8 @@ def labels_at(sample: Sample, *, horizon: int | None, known_at: date | None) -> 
     Raises
     ------
     ValueError
-        ``horizon`` and ``known_at`` are given for a sample without days, or missing for one with days.
+        ``horizon`` and ``known_at`` are given for a sample without days or missing for one with days, or ``known_at``
+        is later than the last day that the sample has seen.
     """
     if sample.at is None:
         if horizon is not None or known_at is not None:
@@ -62,19 +64,21 @@ def labels_at(sample: Sample, *, horizon: int | None, known_at: date | None) -> 
         return Labels(value=value, weight=recorded.astype(np.float64), reason="" if recorded.any() else "no outcome")
     if horizon is None or known_at is None:
         raise ValueError("this sample has days: name horizon (days) and known_at (a day)")
+    if sample.as_of is not None and known_at > sample.as_of:
+        raise ValueError(
+            f"known_at is {known_at}, and the sample knows nothing after {sample.as_of}; name an earlier day"
+        )
     seen = days_seen(sample, known_at)
     there = seen >= 0
     left = (sample.status > 0) & (sample.age <= seen)
     age = np.where(left, sample.age, np.minimum(sample.age, seen))
     value = (left & (sample.status == 1) & (age <= horizon)).astype(np.int8)
-    known = there & (left | (age >= horizon))
-    followed = np.sort(seen[there])
-    if not len(followed) or followed[-1] < horizon:
+    weight = np.zeros(len(sample))
+    if not (seen >= horizon).any():
         reason = f"no lead has been followed for {horizon} days by {known_at}"
-        return Labels(value=value, weight=np.zeros(len(sample)), reason=reason)
-    needed = np.clip(age, 0, horizon)
-    still = len(followed) - np.searchsorted(followed, needed, side="left")
-    weight = np.where(known, len(followed) / np.maximum(still, 1), 0.0)
+        return Labels(value=value, weight=weight, reason=reason)
+    found = inverse_probability_weights(age[there], left[there], horizon, follow_up=seen[there])
+    weight[there] = found.weight
     return Labels(value=value, weight=weight)
 
 

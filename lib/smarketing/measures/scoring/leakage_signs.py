@@ -113,7 +113,7 @@ def described(one: Examined) -> str:
 
 def percent(share: float) -> str:
     """Write a share with one decimal, and without one where it is all or nothing."""
-    return f"{share:.1%}".replace("%", " %") if 0 < share < 1 else f"{share:.0%}".replace("%", " %")
+    return f"{share:.1%}" if 0 < share < 1 else f"{share:.0%}"
 
 
 def declared(role: Feature) -> str:

@@ -186,23 +186,35 @@ def fit_coefficients(
     return next(regression.path((penalty,), _strengths(train, first, weight)))
 
 
-def cross_validate(design: Design, outcome: np.ndarray, weight: np.ndarray, folds: np.ndarray) -> CrossValidated:
-    """Choose the penalty, and whether to shrink weak features more, on folds; everything is refitted within each."""
+def cross_validate(
+    design: Design, outcome: np.ndarray, weight: np.ndarray, folds: np.ndarray, *, most: float | None = None
+) -> CrossValidated:
+    """Choose the penalty, and whether to shrink weak features more, on folds; everything is refitted within each.
+
+    With ``most``, only penalties so strong that they leave at most as many free parameters (`Regression.effective`).
+    """
     places = [((weight > 0) & (folds != fold), folds == fold) for fold in np.unique(folds)]
     trains = [design.rows(train) for train, _ in places]
     regressions = [
         Regression(train.matrix, outcome[rows], weight[rows]) for train, (rows, _) in zip(trains, places, strict=True)
     ]
-    paths = [list(regression.path(PENALTIES, close=ROUGH)) for regression in regressions]
-    plain = {penalty: [path[i] for path in paths] for i, penalty in enumerate(PENALTIES)}
-    first = min(PENALTIES, key=lambda penalty: _loss(design, plain[penalty], places, outcome, weight))
-    paths = [
-        list(regression.path(PENALTIES, _strengths(train, one, weight[rows]), close=ROUGH))
-        for regression, train, (rows, _), one in zip(regressions, trains, places, plain[first], strict=True)
+    known = weight > 0
+    whole = Regression(design.rows(known).matrix, outcome[known], weight[known])
+    penalties = _allowed(whole, most)
+    paths = [list(regression.path(penalties, close=ROUGH)) for regression in regressions]
+    plain = {penalty: [path[i] for path in paths] for i, penalty in enumerate(penalties)}
+    first = min(penalties, key=lambda penalty: _loss(design, plain[penalty], places, outcome, weight))
+    strengths = [
+        _strengths(train, one, weight[rows]) for train, (rows, _), one in zip(trains, places, plain[first], strict=True)
     ]
-    selective = {penalty: [path[i] for path in paths] for i, penalty in enumerate(PENALTIES)}
-    ways: dict[tuple[float, float | None], list[Fitted]] = {(penalty, None): plain[penalty] for penalty in PENALTIES}
-    ways |= {(penalty, first): selective[penalty] for penalty in PENALTIES}
+    again = [p for p in penalties if most is None or whole.effective(p, strengths[0]) <= most]
+    paths = [
+        list(regression.path(again, strength, close=ROUGH))
+        for regression, strength in zip(regressions, strengths, strict=True)
+    ]
+    selective = {penalty: [path[i] for path in paths] for i, penalty in enumerate(again)}
+    ways: dict[tuple[float, float | None], list[Fitted]] = {(penalty, None): plain[penalty] for penalty in penalties}
+    ways |= {(penalty, first): selective[penalty] for penalty in again}
     best = min(ways, key=lambda way: _loss(design, ways[way], places, outcome, weight))
     out_of_fold = np.zeros(len(outcome))
     for train, (rows, held_out), one in zip(trains, places, ways[best], strict=True):
@@ -218,6 +230,21 @@ def spreads_beside_copies(
     both = design.beside(order)
     fitted = fit_coefficients(both, outcome, weight, crossed.penalty, crossed.first_penalty)
     return both.spreads(fitted.coefficients, weight)
+
+
+def _allowed(regression: Regression, most: float | None) -> tuple[float, ...]:
+    """Return the penalties that leave at most ``most`` free parameters, or the weakest such one and two stronger."""
+    if most is None:
+        return PENALTIES
+    found = tuple(penalty for penalty in PENALTIES if regression.effective(penalty) <= most)
+    if found:
+        return found
+    low, high = math.log(1e-9), math.log(PENALTIES[0])
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if regression.effective(math.exp(middle)) <= most else (low, middle)
+    weakest = float(f"{math.exp(low):.3g}")
+    return weakest / 10, weakest / 3, weakest
 
 
 def round_to_points(design: Design, fitted: Fitted, outcome: np.ndarray, weight: np.ndarray) -> Points:

@@ -47,6 +47,7 @@ class Regression:
         self.matrix, self.outcome, self.weight = matrix, outcome.astype(float), weight
         self.transposed = sparse.csr_array(matrix.T)
         self.curvature: np.ndarray | None = None
+        self.at_rate: np.ndarray | None = None
 
     def path(
         self, penalties: Sequence[float], scale: np.ndarray | None = None, *, close: float = CLOSE
@@ -60,6 +61,23 @@ class Regression:
         for penalty in penalties:
             found = self._solve(found, penalty, np.array([1.0, *scale]), close)
             yield Fitted(intercept=float(found[0]), coefficients=found[1:] * scale)
+
+    def effective(self, penalty: float, scale: np.ndarray | None = None) -> float:
+        """Return how many free parameters a penalty leaves: the trace of the ridge's hat matrix at the base rate.
+
+        Without ``scale`` it depends on the outcome by the base rate only. It lies between 0 (everything is drawn to the
+        average) and the number of columns (nothing is). Hastie, Tibshirani & Friedman (2009), equation (3.50), with the
+        weights of logistic regression.
+        """
+        columns = self.matrix.shape[1]
+        if self.at_rate is None:
+            rate = float(np.average(self.outcome, weights=self.weight))
+            whole = self._curvature(np.array([math.log(rate / (1 - rate)), *np.zeros(columns)]))
+            # The intercept is free: what it explains is taken out.
+            self.at_rate = whole[1:, 1:] - np.outer(whole[1:, 0], whole[0, 1:]) / whole[0, 0]
+        scaled = self.at_rate if scale is None else self.at_rate * np.outer(scale, scale)
+        values = np.maximum(np.linalg.eigvalsh(scaled), 0.0)
+        return float((values / (values + 1 / penalty)).sum())
 
     def _solve(self, found: np.ndarray, penalty: float, scale: np.ndarray, close: float) -> np.ndarray:
         """Go from ``found`` (in scaled units) to the solution."""

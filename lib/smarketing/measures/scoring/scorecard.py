@@ -6,6 +6,7 @@ The model *is* the points: log-odds = at_zero + per_point * total, and nothing e
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import ibis
@@ -27,7 +28,7 @@ from smarketing.measures.scoring.encoding import (
     fit_levels,
     probability_in_engine,
 )
-from smarketing.measures.scoring.folds import beyond_shuffled, check_training, fewest_rows, grouped_folds
+from smarketing.measures.scoring.folds import beyond_shuffled, check_training, fewest_rows, grouped_folds, mapped_across
 from smarketing.measures.scoring.points import (
     Design,
     cross_validate,
@@ -173,6 +174,7 @@ def fit_scorecard(
     weight: np.ndarray,
     cluster: np.ndarray,
     *,
+    most_parameters: int | None = None,
     seed: int = 0,
 ) -> Scorecard:
     """Learn points from leads of known label.
@@ -192,6 +194,8 @@ def fit_scorecard(
         1 or 0 a lead, and its weight: 0 where the label is not known (such leads get an out-of-fold probability too).
     cluster
         The account of each lead, as a whole number.
+    most_parameters
+        How many free parameters the leads can carry (`enough`): the ridge is then held at least so strong.
 
     Raises
     ------
@@ -203,12 +207,7 @@ def fit_scorecard(
     scaled = weight / weight[known].mean()
     fewest = fewest_rows(outcome[known], scaled[known])
     columns = [column_of(features, role) for role in roles]
-    cuts = [
-        fit_bins(column[known], at_most=MOST_BINS, at_least=fewest)
-        if role.kind == "number"
-        else fit_levels(column[known], at_most=MOST_LEVELS, at_least=fewest)
-        for role, column in zip(roles, columns, strict=True)
-    ]
+    cuts = _cuts(columns, roles, known, fewest)
     design = Design.of(
         [cut.codes(column) for cut, column in zip(cuts, columns, strict=True)],
         [len(cut) for cut in cuts],
@@ -216,7 +215,8 @@ def fit_scorecard(
         scaled,
         fewest,
     )
-    crossed = cross_validate(design, outcome, scaled, grouped_folds(cluster, outcome * known, seed=seed))
+    folds = grouped_folds(cluster, outcome * known, seed=seed)
+    crossed = cross_validate(design, outcome, scaled, folds, most=most_parameters)
     fitted = fit_coefficients(design, outcome, scaled, crossed.penalty, crossed.first_penalty)
     card = round_to_points(design, fitted, outcome, scaled)
     calibration = logistic_map(crossed.out_of_fold, outcome, scaled)
@@ -236,8 +236,36 @@ def fit_scorecard(
         penalty=crossed.penalty,
         selective=crossed.first_penalty is not None,
         beyond_chance=tuple(role.name for role, matters in zip(roles, matter, strict=True) if matters),
-        out_of_fold=expit(calibration.log_odds(crossed.out_of_fold)),
+        out_of_fold=mapped_across(crossed.out_of_fold, outcome, scaled, folds),
     )
+
+
+def count_parameters(
+    features: pd.DataFrame, roles: tuple[Feature, ...], outcome: np.ndarray, weight: np.ndarray
+) -> int:
+    """Return how many parameters a scorecard has, from the features alone and before any is fitted.
+
+    A number has one a bin but the first, a category one a level but the first, and each one more where enough leads
+    lack it. Of the outcome, only the base rate is looked at: it says how many leads a bin needs.
+    """
+    known = weight > 0
+    fewest = fewest_rows(outcome[known], weight[known])
+    columns = [column_of(features, role) for role in roles]
+    cuts = _cuts(columns, roles, known, fewest)
+    lacking = sum((cut.codes(c)[known] == MISSING).sum() >= fewest for cut, c in zip(cuts, columns, strict=True))
+    return sum(len(cut) - 1 for cut in cuts) + int(lacking)
+
+
+def _cuts(
+    columns: Sequence[np.ndarray], roles: tuple[Feature, ...], known: np.ndarray, fewest: int
+) -> list[Bins | Levels]:
+    """Cut features into bins and levels."""
+    return [
+        fit_bins(column[known], at_most=MOST_BINS, at_least=fewest)
+        if role.kind == "number"
+        else fit_levels(column[known], at_most=MOST_LEVELS, at_least=fewest)
+        for role, column in zip(roles, columns, strict=True)
+    ]
 
 
 def _factor(

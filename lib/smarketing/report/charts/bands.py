@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from smarketing.report import formats, palette
 from smarketing.report.charts import canvas, scales
 from smarketing.report.charts.canvas import LINE, Sheet
-from smarketing.report.charts.chart import Chart, behind, check_columns, check_rows, check_words, drawn
+from smarketing.report.charts.chart import Chart, behind, check_columns, check_rows, check_shares, check_words, drawn
 
 _NUMBERS = ("share", "rate", "lower", "upper", "predicted", "n")
 _OPTIONAL = ("n", "kept", "note")
@@ -49,7 +49,7 @@ def bands(
     Raises
     ------
     ValueError
-        For missing or unknown columns, words that are missing, or no rows.
+        For missing or unknown columns, words that are missing, shares beyond 0 to 1, or no rows.
     """
     required = ("band", "share", "rate", "lower", "upper", "predicted")
     check_columns(rows, "bands", required=required, optional=_OPTIONAL)
@@ -57,6 +57,7 @@ def bands(
     check_rows(rows, "bands")
     ordered = rows.reindex(columns=[*required, *_OPTIONAL]).reset_index(drop=True)
     ordered = ordered.astype(dict.fromkeys(_NUMBERS, float))
+    check_shares(ordered, "bands", ("share", "rate", "predicted"))
     ordered["promise"] = [_promise(row)[1] for _, row in ordered.iterrows()]
 
     def painting(sheet: Sheet) -> Figure:
@@ -89,14 +90,16 @@ def paint(rows: pd.DataFrame, sheet: Sheet, *, captions: tuple[str, str, str], n
         left, split, right = 2.0, 158.0, sheet.width - 6.0
     else:
         left = min(max(canvas.text_width(name, 700) for name in names), 150.0) + 16
-        split, right = left + 225.0, sheet.width - 262.0
+        split, right = left + 215.0, sheet.width - 290.0
     top = LINE + 14.0
     height = tall * len(rows)
     figure = canvas.blank(sheet, top + height + 2 * LINE + 14)
     heads = ((captions[0], left, split), (captions[1], split, right if sheet.narrow else sheet.width))
     for caption, start, end in heads:
         canvas.write(figure, canvas.shorten(caption, end - start - 14), x=start, y=9, colour="muted")
-    values = [float(value) for value in pd.concat([rows["rate"], rows["upper"], rows["predicted"]]).dropna()]
+    values = [
+        float(value) for value in pd.concat([rows["rate"], rows["upper"].clip(upper=1.0), rows["predicted"]]).dropna()
+    ]
     marks = scales.zero_based(values, "share", count=2 if sheet.narrow else 3)
     most = max([float(value) for value in rows["share"].dropna()] + [1e-9])
     bars = canvas.frame(figure, left=left, top=top, width=split - left - share_room - 20, height=height)
@@ -161,7 +164,7 @@ def _promise(row: pd.Series) -> tuple[str, str, str]:
     if any(formats.is_missing(row[name]) for name in ("kept", "rate", "predicted")):
         return "◌", "too few to tell", "muted"
     if bool(row["kept"]):
-        return "✓", "promise kept", "ahead"
+        return "✓", "in line", "ahead"
     if row["rate"] < row["predicted"]:
         return "▼", "fewer than promised", "behind"
     return "▲", "more than promised", "warn"
@@ -186,17 +189,14 @@ def _words(
         seen = f"withheld: {note}" if note else "withheld"
     sign, words, colour = _promise(row)
     first, x = (middle + 24, left) if sheet.narrow else (middle - 9, right + 20)
-    promised = (
-        ""
-        if formats.is_missing(row["predicted"])
-        else f"{formats.inside(predicted)} {formats.share(row['predicted'])} "
-    )
     canvas.write(figure, canvas.shorten(seen, sheet.width - x - 2, 600), x=x, y=first, weight=600)
     status = f"{sign} {words}"
-    room = sheet.width - x - canvas.text_width(status, 600) - 8
-    promised = canvas.shorten(promised, room)
-    canvas.write(figure, promised, x=x, y=first + LINE, colour="muted")
-    x += canvas.text_width(promised) + 6 if promised else 0
+    if not formats.is_missing(row["predicted"]):
+        number = formats.share(row["predicted"])
+        room = sheet.width - x - canvas.text_width(f" {number}") - canvas.text_width(status, 600) - 10
+        promised = f"{canvas.shorten(formats.inside(predicted), room)} {number}"
+        canvas.write(figure, promised, x=x, y=first + LINE, colour="muted")
+        x += canvas.text_width(promised) + 8
     canvas.write(figure, status, x=x, y=first + LINE, weight=600, colour=colour)
     name = str(row["band"])
     if not sheet.narrow:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from smarketing.report import formats, palette
 from smarketing.report.charts import canvas, plane, scales
 from smarketing.report.charts.canvas import LINE, Sheet
-from smarketing.report.charts.chart import Chart, behind, check_columns, check_rows, check_words, drawn
+from smarketing.report.charts.chart import Chart, behind, check_columns, check_rows, check_shares, check_words, drawn
 
 _OPTIONAL = ("n", "note")
 
@@ -44,19 +44,19 @@ def calibration(
     Raises
     ------
     ValueError
-        For missing or unknown columns, words that are missing, or no bin that has both values.
+        For missing or unknown columns, words that are missing, shares beyond 0 to 1, or no bin with both values.
     """
     check_columns(bins, "calibration", required=("predicted", "observed", "lower", "upper"), optional=_OPTIONAL)
     check_words(id, title=title, subtitle=subtitle, source=source, alt=alt)
     check_rows(bins, "calibration", "bins")
     rows = bins.reindex(columns=["predicted", "observed", "lower", "upper", *_OPTIONAL])
     rows = rows.astype(dict.fromkeys(("predicted", "observed", "lower", "upper", "n"), float))
+    check_shares(rows, "calibration", ("predicted", "observed"))
     rows = rows.sort_values("predicted", kind="stable").reset_index(drop=True)
     shown = rows[rows["predicted"].notna() & rows["observed"].notna()].reset_index(drop=True)
     if shown.empty:
-        raise ValueError(
-            "calibration: got no bin with an observed rate; at least one is needed. Show not_applicable()."
-        )
+        missing = "got no bin with an observed rate; at least one is needed"
+        raise ValueError(f"calibration: {missing}. Show not_applicable() instead.")
 
     def painting(sheet: Sheet) -> Figure:
         captions = (predicted_label, observed_label)
@@ -83,7 +83,8 @@ def paint(
     rows: pd.DataFrame, sheet: Sheet, *, top_label: str, diagonal_label: str, captions: tuple[str, str]
 ) -> Figure:
     """Return the drawing of the bins on one sheet."""
-    values = [float(value) for value in pd.concat([rows["predicted"], rows["observed"], rows["upper"]]).dropna()]
+    columns = pd.concat([rows["predicted"], rows["observed"], rows["upper"].clip(upper=1.0)])
+    values = [float(value) for value in columns.dropna()]
     marks = scales.zero_based(values, "share", count=4)
     scale = plane.over(marks, "share")
     top, height = 1.5 * LINE + 4, (270.0 if sheet.narrow else 300.0)

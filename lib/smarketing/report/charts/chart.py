@@ -147,6 +147,14 @@ def check_rows(frame: pd.DataFrame, name: str, what: str = "rows") -> None:
         raise ValueError(f"{name}: got no {what}; at least one is needed. Show not_applicable() instead.")
 
 
+def check_shares(frame: pd.DataFrame, name: str, columns: tuple[str, ...]) -> None:
+    """Raise ``ValueError`` for a share or probability that is not 0 to 1; missing values pass."""
+    for column in columns:
+        beyond = frame[column][(frame[column] < 0) | (frame[column] > 1)]
+        if len(beyond):
+            raise ValueError(f"{name}: {column}: got {beyond.iloc[0]:g}; allowed are 0 to 1. Divide percent by 100.")
+
+
 def flags(frame: pd.DataFrame, column: str) -> list[bool]:
     """Return a column of yes or no, one a row; a missing column or value is no."""
     if column not in frame.columns:

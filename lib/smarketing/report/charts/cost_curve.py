@@ -12,12 +12,20 @@ from matplotlib.figure import Figure
 from smarketing.report import formats, palette
 from smarketing.report.charts import canvas, plane, scales
 from smarketing.report.charts.canvas import LINE, Sheet
-from smarketing.report.charts.chart import Chart, behind, check_columns, check_words, drawn, flags, thinned
+from smarketing.report.charts.chart import (
+    Chart,
+    behind,
+    check_columns,
+    check_shares,
+    check_words,
+    drawn,
+    flags,
+    thinned,
+)
 
 _OPTIONAL = ("lower", "upper", "leads")
 _MOST_MARKS = 4
 _GAP = 6.0
-_SAME = 3.0
 
 
 def cost_curve(
@@ -31,7 +39,7 @@ def cost_curve(
     marks: pd.DataFrame | None = None,
     unit: str = "money",
     currency: str = "",
-    threshold_label: str = "Threshold: least probability of a lead that is called",
+    threshold_label: str = "Least probability of a lead that is called",
     value_label: str = "Expected value a week",
     leads_label: str = "Leads a week",
     how_to_read: str = "",
@@ -47,7 +55,7 @@ def cost_curve(
         of labels under the axis, each from the nearest row).
     marks
         One row a marked threshold, at most four: ``label``, ``threshold``, optionally ``value`` (else read off the
-        curve) and ``emphasis`` (True for the story's one). Marks less than three pixels apart share one label.
+        curve) and ``emphasis`` (True for the story's one). Marks of one threshold, as printed, share a label.
     unit, currency
         Unit of the values.
     threshold_label, value_label, leads_label
@@ -61,6 +69,7 @@ def cost_curve(
     check_columns(points, "cost_curve", required=("threshold", "value"), optional=_OPTIONAL)
     check_words(id, title=title, subtitle=subtitle, source=source, alt=alt)
     rows = points.reindex(columns=["threshold", "value", *_OPTIONAL]).astype(float)
+    check_shares(rows, "cost_curve", ("threshold",))
     rows = rows[rows["threshold"].notna() & rows["value"].notna()].sort_values("threshold", kind="stable")
     rows = rows.reset_index(drop=True)
     if rows.empty:
@@ -143,11 +152,10 @@ def _leads(area: plane.Plane, rows: pd.DataFrame, sheet: Sheet, caption: str) ->
 
 def _flags(area: plane.Plane, marks: pd.DataFrame, sheet: Sheet, *, unit: str, top: float) -> None:
     """Write the words of each mark on a line of its own over the area, on the mark's upright."""
-    merged = _merged(marks, [area.across(float(threshold)) for threshold in marks["threshold"]])
+    merged = _merged(marks)
     texts = []
     for _, row in merged.iterrows():
-        threshold = scales.tick_text(row["threshold"], "share", step=float(row["threshold"]) or 1.0)
-        text = f"{row['label']} {threshold}"
+        text = f"{row['label']} {scales.percent(row['threshold'])}"
         text += f": {formats.value_of(row['value'], unit)}" if not formats.is_missing(row["value"]) else ""
         texts.append(canvas.shorten(text, sheet.width - 4, 600))
     xs = [area.across(float(threshold)) for threshold in merged["threshold"]]
@@ -188,14 +196,10 @@ def stacked(xs: Sequence[float], widths: Sequence[float], *, width: float) -> li
     return best[1]
 
 
-def _merged(marks: pd.DataFrame, xs: list[float]) -> pd.DataFrame:
-    """Return one row for marks that stand on the same pixels, under their joined names."""
-    groups: list[list[int]] = []
-    for place in sorted(range(len(xs)), key=lambda each: (xs[each], each)):
-        if groups and xs[place] - xs[groups[-1][0]] < _SAME:
-            groups[-1].append(place)
-        else:
-            groups.append([place])
+def _merged(marks: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for marks whose thresholds are printed alike, under their joined names."""
+    printed = [scales.percent(threshold) for threshold in marks["threshold"]]
+    groups = [[place for place, text in enumerate(printed) if text == each] for each in dict.fromkeys(printed)]
     rows = []
     for group in groups:
         part = marks.iloc[group]
@@ -214,7 +218,8 @@ def _marks(rows: pd.DataFrame, marks: pd.DataFrame | None) -> pd.DataFrame:
     check_columns(marks, "cost_curve marks", required=("label", "threshold"), optional=("value", "emphasis"))
     known = marks.reindex(columns=["label", "threshold", "value", "emphasis"])
     known = known.astype({"threshold": float, "value": float})
-    known = known[known["threshold"].notna()].reset_index(drop=True)
+    check_shares(known, "cost_curve marks", ("threshold",))
+    known = known[known["threshold"].notna()].sort_values("threshold", kind="stable").reset_index(drop=True)
     if len(known) > _MOST_MARKS:
         raise ValueError(f"cost_curve marks: got {len(known)}; allowed are 0 to {_MOST_MARKS}. Mark fewer thresholds.")
     read = np.interp(known["threshold"], rows["threshold"], rows["value"], left=np.nan, right=np.nan)

@@ -9,7 +9,16 @@ from matplotlib.figure import Figure
 from smarketing.report import formats, palette
 from smarketing.report.charts import canvas, plane, scales
 from smarketing.report.charts.canvas import LINE, Sheet
-from smarketing.report.charts.chart import Chart, behind, check_columns, check_words, drawn, flags, thinned
+from smarketing.report.charts.chart import (
+    Chart,
+    behind,
+    check_columns,
+    check_shares,
+    check_words,
+    drawn,
+    flags,
+    thinned,
+)
 from smarketing.report.charts.labels import Path
 
 _OPTIONAL = ("lower", "upper", "emphasis")
@@ -51,7 +60,8 @@ def gains(
     unit, currency
         Unit of ``captured``.
     cut_off, cut_off_label
-        The share that the team has hands for, and its words (without them, both shares are named).
+        The share that the team has hands for, marked where the story's line reaches it, and its words (without them,
+        both shares are named).
     straight_label, straight_to
         Words of the straight line from nothing to all, and the value it ends at; None for the end of the story's line.
     called_label, captured_label, line_label
@@ -66,6 +76,7 @@ def gains(
     check_words(id, title=title, subtitle=subtitle, source=source, alt=alt)
     rows = lines.reindex(columns=["line", "called", "captured", *_OPTIONAL])
     rows = rows.astype(dict.fromkeys(("called", "captured", "lower", "upper"), float))
+    check_shares(rows, "gains", ("called",))
     rows = rows[rows["captured"].notna() & rows["called"].notna()].reset_index(drop=True)
     if rows.empty:
         raise ValueError("gains: got no known value; at least one is needed. Show not_applicable() instead.")
@@ -141,15 +152,24 @@ def paint(
         if part["lower"].notna().any():
             shade = 0.16 if name == story else 0.12
             axes.fill_between(part["called"], part["lower"], part["upper"], color=colour, alpha=shade, linewidth=0)
-        style = {"linewidth": 2.8, "zorder": 4} if name == story else {"linewidth": 1.8, "linestyle": next(grey)}
-        axes.plot(part["called"], part["captured"], color=colour, clip_on=False, **style)
+        bold = name == story
+        axes.plot(
+            part["called"],
+            part["captured"],
+            color=colour,
+            linewidth=2.8 if bold else 1.8,
+            linestyle="solid" if bold else next(grey),
+            marker="o" if len(part) == 1 else None,
+            zorder=4 if bold else 2,
+            clip_on=False,
+        )
         paths[name] = area.path(part["called"], part["captured"])
     upright = None
-    if cut_off is not None:
+    if cut_off is not None and called[0] <= cut_off <= called[-1]:
         reached = float(np.interp(cut_off, called, captured))
         axes.plot([cut_off] * 2, [0, reached], color=palette.LIGHT["ink"], linewidth=1.2, linestyle=(0, (3, 3)))
         axes.plot([cut_off], [reached], color=palette.LIGHT["blue"], marker="o", markersize=9, zorder=5, clip_on=False)
-        named = f"{scales.tick_text(cut_off, 'share', step=cut_off)} called: {formats.value_of(reached, unit)}"
+        named = f"{scales.percent(cut_off)} called: {formats.value_of(reached, unit)}"
         upright, dot = area.path([cut_off] * 2, [0, reached]), area.path([cut_off], [reached])
         others = [*paths.values(), upright]
         area.name(cut_off_label or named, dot, others, colour="ink", weight=600, widest=150, lines=3)

@@ -12,7 +12,16 @@ from matplotlib.figure import Figure
 from smarketing.report import formats, palette
 from smarketing.report.charts import canvas, legend, scales
 from smarketing.report.charts.canvas import LINE, Sheet
-from smarketing.report.charts.chart import Chart, behind, check_columns, check_rows, check_words, drawn, flags
+from smarketing.report.charts.chart import (
+    Chart,
+    behind,
+    check_columns,
+    check_rows,
+    check_shares,
+    check_words,
+    drawn,
+    flags,
+)
 
 _OPTIONAL = ("lower", "upper", "emphasis", "note")
 _MOST_COLUMNS, _MOST_ROWS = 5, 6
@@ -59,17 +68,20 @@ def grid(
     Raises
     ------
     ValueError
-        For missing or unknown columns, words that are missing, no cells, two of one place, or too many.
+        For missing or unknown columns, words that are missing, rates beyond 0 to 1, no cells, two of one place, or too
+        many.
     """
     check_columns(cells, "grid", required=("row", "column", "rate", "n"), optional=_OPTIONAL)
     check_words(id, title=title, subtitle=subtitle, source=source, alt=alt)
     check_rows(cells, "grid", "cells")
     known = cells.reindex(columns=["row", "column", "rate", "n", *_OPTIONAL]).reset_index(drop=True)
     known = known.astype(dict.fromkeys(("rate", "n", "lower", "upper"), float) | {"row": str, "column": str})
+    check_shares(known, "grid", ("rate",))
     down, across = _order(known["row"], rows, "rows"), _order(known["column"], columns, "columns")
     if known.duplicated(["row", "column"]).any():
         twice = known[known.duplicated(["row", "column"])].iloc[0]
-        raise ValueError(f"grid: {twice['row']!r} with {twice['column']!r} stands twice; allowed is one row a cell.")
+        got = f"{twice['row']!r} with {twice['column']!r} stands twice"
+        raise ValueError(f"grid: {got}; allowed is one row a cell. Add the cells up.")
     for name, found, most in (("rows", down, _MOST_ROWS), ("columns", across, _MOST_COLUMNS)):
         if len(found) > most:
             raise ValueError(f"grid: got {len(found)} {name}; allowed are 1 to {most}. Join neighbours.")
@@ -216,7 +228,8 @@ def _limits(rates: pd.Series, wanted: Sequence[float]) -> list[float]:
     if wanted:
         if len(wanted) > _MOST_LIMITS or list(wanted) != sorted(set(wanted)) or not 0 < wanted[0] <= wanted[-1] <= 1:
             got = ", ".join(map(str, wanted))
-            raise ValueError(f"grid: limits: got {got}; allowed are 1 to {_MOST_LIMITS} rising rates above 0, to 1.")
+            allowed = f"1 to {_MOST_LIMITS} rising rates above 0, to 1"
+            raise ValueError(f"grid: limits: got {got}; allowed are {allowed}. Order them, or leave them out.")
         return [float(limit) for limit in wanted]
     highest = max([float(rate) for rate in rates.dropna()] + [0.0])
     return [mark for mark in scales.ticks(0.0, highest or 0.1, count=4) if 0 < mark < (highest or 0.1)][

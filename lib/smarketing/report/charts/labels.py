@@ -49,10 +49,15 @@ class Label:
     required: bool = False
 
 
-def around(x: float, y: float, width: float, height: float, *, gap: float = 8.0) -> tuple[Box, ...]:
-    """Return the places around a point, best first: above, below, then both nudged sideways and outward."""
+def around(
+    x: float, y: float, width: float, height: float, *, gap: float = 8.0, distances: Sequence[float] = (1, 2, 3.5)
+) -> tuple[Box, ...]:
+    """Return the places around a point, best first: above, below, then both nudged sideways and outward.
+
+    ``distances`` are tried in turn, as so many gaps from the point.
+    """
     centres = []
-    for distance in (gap, 2 * gap, 3.5 * gap):
+    for distance in (gap * times for times in distances):
         for shift in (0.0, -0.35, 0.35, -0.5, 0.5):
             centres += [(x + shift * width, y - distance - height / 2), (x + shift * width, y + distance + height / 2)]
     return tuple(
@@ -60,20 +65,31 @@ def around(x: float, y: float, width: float, height: float, *, gap: float = 8.0)
     )
 
 
-def place(labels: Sequence[Label], *, within: Box, obstacles: Sequence[Box] = ()) -> list[tuple[str, Box]]:
+def place(
+    labels: Sequence[Label], *, within: Box, obstacles: Sequence[Box] = (), pale: Sequence[Box] = ()
+) -> list[tuple[str, Box]]:
     """Return the labels that found a place, with it; required labels are placed first.
 
-    A label never overlaps another one; it avoids ``obstacles`` (marks of the chart) where any candidate does.
+    A label never overlaps another one; it avoids ``obstacles`` (marks of the chart) where any candidate does, and of
+    those the ``pale`` marks, over which it can still be read.
     """
     taken: list[tuple[str, Box]] = []
     for label in sorted(labels, key=lambda each: not each.required):
         free = [box for box in label.places if box.inside(within) and not any(box.overlap(other) for _, other in taken)]
         clear = [box for box in free if not any(box.overlap(mark) for mark in obstacles)]
-        if clear:
-            taken.append((label.text, clear[0]))
-        elif free and label.required:
-            taken.append((label.text, min(free, key=lambda box: sum(box.overlap(mark) for mark in obstacles))))
+        best = clear or (free if label.required else [])
+        if best:
+            taken.append(
+                (
+                    label.text,
+                    min(best, key=lambda box: (_covered(box, obstacles), _covered(box, pale))),
+                )  # first of ties
+            )
     return taken
+
+
+def _covered(box: Box, marks: Sequence[Box]) -> float:
+    return sum(box.overlap(mark) for mark in marks)
 
 
 def spread(positions: Sequence[float], *, gap: float, low: float, high: float) -> list[float]:
@@ -101,7 +117,7 @@ def spread(positions: Sequence[float], *, gap: float, low: float, high: float) -
     return moved
 
 
-def sampled(xs: Sequence[float], ys: Sequence[float], *, every: float = 6.0) -> Path:
+def sampled(xs: Sequence[float], ys: Sequence[float], *, every: float = 8.0) -> Path:
     """Return points along a line of straight pieces, at most ``every`` pixels apart; all in pixels."""
     corners = np.column_stack([np.asarray(xs, dtype=float), np.asarray(ys, dtype=float)])
     lengths = np.hypot(*np.diff(corners, axis=0).T) if len(corners) > 1 else np.zeros(0)
@@ -118,7 +134,7 @@ def beside(
     height: float,
     within: Box,
     taken: Sequence[Box] = (),
-    step: float = 7.0,
+    step: float = 8.0,
 ) -> Box:
     """Return the place of a text that names a line or a dot: near its own marks, away from the others.
 
@@ -139,8 +155,11 @@ def beside(
     far = np.minimum.reduce([away(points) for points in others]) if len(others) else np.full(len(left), np.inf)
     cost = near + 0.5 * np.clip(60.0 - (far - near), 0.0, 120.0) + 200.0 * (near < 5) + 400.0 * (far < 4)
     for box in taken:
-        over = (left < box.right) & (left + width > box.left) & (top < box.bottom) & (top + height > box.top)
-        cost = cost + 10_000.0 * over
+        # Texts that touch read as one: a little air is wanted, but no need.
+        for air, price in ((0.0, 10_000.0), (5.0, 50.0)):
+            beyond = (left >= box.right + air) | (left + width <= box.left - air)
+            beyond |= (top >= box.bottom + air) | (top + height <= box.top - air)
+            cost = cost + price * ~beyond
     # Rounded, so that two places that are alike are not told apart by a last digit.
     best = int(np.argmin(np.round(cost, 2)))
     return Box(float(left[best]), float(top[best]), float(left[best] + width), float(top[best] + height))

@@ -13,7 +13,7 @@ from smarketing.report.charts import canvas, labels, scales
 from smarketing.report.charts.canvas import LINE, Sheet
 from smarketing.report.charts.labels import Box, Path
 
-CAPTIONS = 2 * LINE + 8
+CAPTIONS = 2 * LINE + 10
 """Height of the ticks and the caption under a plot area."""
 _ROW = 16.0
 
@@ -69,11 +69,11 @@ class Plane:
         *,
         colour: str,
         weight: int = 400,
-        widest: float = 190.0,
+        widest: float = 180.0,
         lines: int = 2,
     ) -> None:
         """Write ``text`` near its own marks and clear of the others, tied to them by a thin line if it stands off."""
-        rows = canvas.wrapped(text, min(widest, self.box.right - self.box.left - 8), lines=lines, weight=weight)
+        rows = canvas.wrapped(text, min(widest, (self.box.right - self.box.left) / 2), lines=lines, weight=weight)
         width = max(canvas.text_width(row, weight) for row in rows) + 4
         room = Box(self.box.left + 3, self.box.top + 2, self.box.right - 2, self.box.bottom - 4)
         spot = labels.beside(own, others, width=width, height=_ROW * len(rows), within=room, taken=self.taken)
@@ -107,9 +107,9 @@ def plane(
     for mark, word in zip(y.marks, words, strict=True):
         axes.axhline(mark, color=palette.LIGHT["ink" if mark == 0 else "grid"], linewidth=1, zorder=0, clip_on=False)
         canvas.write(figure, word, x=left - 7, y=area.down(mark), align="right", colour="muted")
-    ticks(area, sheet, [(area.across(mark), word) for mark, word in zip(x.marks, x.words(), strict=True)], down=12)
+    ticks(area, sheet, [(area.across(mark), word) for mark, word in zip(x.marks, x.words(), strict=True)], down=17)
     caption = canvas.shorten(x_label, sheet.width - left)
-    canvas.write(figure, caption, x=left, y=top + height + LINE + 13, colour="muted")
+    canvas.write(figure, caption, x=left, y=top + height + LINE + 17, colour="muted")
     if y_label:
         canvas.write(figure, canvas.shorten(y_label, sheet.width - 2), x=0, y=top - LINE, colour="muted")
     return area

@@ -120,7 +120,7 @@ def paint(rows: pd.DataFrame, sheet: Sheet, *, unit: str, signed: bool, sides: t
         value, weight = float(values[number]), 600 if emphasis[number] else 400
         colour = "grey" if any(emphasis) and not emphasis[number] else "blue" if value >= 0 else "orange"
         over.barh([middle], [value * scale], left=zero, height=20, color=palette.LIGHT[colour], linewidth=0)
-        over.plot([zero, zero], [middle - 14, middle + 14], color=palette.LIGHT["ink"], linewidth=1)
+        over.plot([zero, zero], [middle - 13, middle + 13], color=palette.LIGHT["ink"], linewidth=1)
         if not (formats.is_missing(row["lower"]) or formats.is_missing(row["upper"])):
             ends_at = [zero + float(row["lower"]) * scale, zero + float(row["upper"]) * scale]
             over.plot(ends_at, [middle] * 2, color=palette.LIGHT["ink"], linewidth=1.5)

@@ -34,14 +34,16 @@ def zero_based(values: Sequence[float], unit: str, *, count: int = 3) -> list[fl
         high = 1.0 if unit != "share" else 0.1
     if unit == "share" and 0.8 < high <= 1.0 and low == 0.0:
         return [0.0, 0.25, 0.5, 0.75, 1.0] if count > 3 else [0.0, 0.5, 1.0]
-    return ticks(low, high, count=count, whole=unit == "count")
+    # Money is written without cents: ticks between them would be read as the same amount twice.
+    return ticks(low, high, count=count, whole=unit == "count" or (unit == "money" and high - low >= 1.0))
 
 
 def tick_text(value: float, unit: str, currency: str = "", *, step: float = 1.0) -> str:
     """Return a tick's label: as short as the distance between ticks allows."""
     name, _, code = unit.partition(":")
     if name in ("share", "points", "change"):
-        decimals = 0 if abs(step * 100 - round(step * 100)) < 1e-9 else 1
+        finest = (places for places in range(3) if abs(step * 100 - round(step * 100, places)) < 1e-9)
+        decimals = next(finest, 3 if step < 0.001 else 1)
         text = f"{abs(value) * 100:.{decimals}f}"
         sign = formats.MINUS if value < 0 else "+" if value > 0 and name != "share" else ""
         return f"{sign}{text}" + ("" if name == "points" else "%")
@@ -52,3 +54,8 @@ def tick_text(value: float, unit: str, currency: str = "", *, step: float = 1.0)
     if name == "days":
         return formats.number(value)
     return formats.value_of(value, unit, currency)
+
+
+def percent(value: float) -> str:
+    """Return a share as it is agreed on: ``30%``, or with one decimal where it is not whole."""
+    return formats.share(value).replace(".0%", "%")

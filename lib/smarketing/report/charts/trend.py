@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -252,32 +252,51 @@ def _value_labels(
     if values.empty:
         return
     wanted = list(dict.fromkeys([values.index[-1], values.idxmax(), values.idxmin()]))
-    obstacles = []
+    obstacles, targets = [], {}
     for index, row in numbers.iterrows():
         x = across(index)
         if not np.isnan(row["target"]):
             y = down(row["target"])
             reach = 0.3 * (across(1) - across(0))
-            obstacles.append(labels.Box(x - reach, y - 4, x + reach, y + 4))
+            targets[index] = labels.Box(x - reach, y - 4, x + reach, y + 4)
         if not np.isnan(row["value"]):
             y = down(row["value"])
             obstacles.append(labels.Box(x - 4, y - 4, x + 4, y + 4))
-            following = numbers["value"].get(index + 1, np.nan)
-            for part in np.linspace(0.1, 0.9, 9) if not np.isnan(following) else ():
-                along = x + (across(index + 1) - x) * part
-                height = y + (down(following) - y) * part
-                obstacles.append(labels.Box(along - 1.5, height - 1.5, along + 1.5, height + 1.5))
+    obstacles += [*targets.values(), *_along(numbers["value"], across, down)]
     texts = []
     for order, index in enumerate(wanted):
         text = formats.value_of(values[index], panel.unit, panel.currency)
         width = canvas.text_width(text, 600) + 4
-        places = labels.around(across(index), down(values[index]), width, 15, gap=7)
+        places = labels.around(across(index), down(values[index]), width, 15, gap=7, distances=(1, 2, 3, 3.5))
         places = tuple(_kept_inside(box, within) for box in places)
+        if index in targets:
+            # Beyond the target's mark a label would look like the target's.
+            near = tuple(box for box in places if not _beyond(box, targets[index], down(values[index])))
+            places = near or places
         texts.append(labels.Label(text, places, required=order == 0))
-    for text, box in labels.place(texts, within=within, obstacles=obstacles):
+    pale = list(_along(numbers["prior_year"], across, down))
+    for text, box in labels.place(texts, within=within, obstacles=obstacles, pale=pale):
         canvas.write(
             figure, text, x=(box.left + box.right) / 2, y=(box.top + box.bottom) / 2, align="center", weight=600
         )
+
+
+def _beyond(box: labels.Box, mark: labels.Box, y: float) -> bool:
+    """Whether a mark lies between a label and its point, above or below it."""
+    middle, at = (box.top + box.bottom) / 2, (mark.top + mark.bottom) / 2
+    return middle < at < y or y < at < middle
+
+
+def _along(values: pd.Series, across: Callable[[float], float], down: Callable[[float], float]) -> Iterator[labels.Box]:
+    """Yield small boxes along a line, between neighbours that are both known."""
+    for index, value in values.items():
+        following = values.get(index + 1, np.nan)
+        if np.isnan(value) or np.isnan(following):
+            continue
+        x, y = across(index), down(value)
+        for part in np.linspace(0.0, 1.0, 11):
+            along, height = x + (across(index + 1) - x) * part, y + (down(following) - y) * part
+            yield labels.Box(along - 1.5, height - 1.5, along + 1.5, height + 1.5)
 
 
 def _kept_inside(box: labels.Box, within: labels.Box) -> labels.Box:

@@ -1,0 +1,84 @@
+"""Whether there is enough data for a scorecard, decided before any is fitted: fit, pool or refuse.
+
+The rule is Riley et al. (2020), all criteria: how many parameters can the training leads carry? The share of variation
+that the score might explain is taken as 15 % of what is possible, their advice where nothing is known. A scorecard with
+more parameters is pooled: the ridge draws its bins towards the average lead until it has no more free parameters than
+that (the trace of its hat matrix, `Regression.effective`). Too few for even `FEWEST_PARAMETERS`, and none is fitted.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from smarketing.estimates.sample_size import max_parameters
+
+FEWEST_EVENTS = 20
+FEWEST_PARAMETERS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enough:
+    """The decision and what it rests on.
+
+    ``n`` training leads with a known outcome (weights taken for what they are worth: (sum w)^2 / sum w^2), ``events``
+    of
+    them positive. ``parameters`` is what the scorecard would have, ``carried`` what so many leads can carry.
+    """
+
+    decision: Literal["fit", "pool", "refuse"]
+    n: int
+    events: int
+    parameters: int
+    carried: int
+
+    @property
+    def most_parameters(self) -> int | None:
+        """To how many free parameters the ridge is held; None where any number will do."""
+        return None if self.decision == "fit" else self.carried
+
+    @property
+    def reason(self) -> str:
+        """The decision in words."""
+        if self.carried == 0:
+            return f"only {self.events} of {self.n:,} training leads reached the stage, too few to learn from"
+        said = (
+            f"{self.n:,} training leads with {self.events:,} that reached the stage carry {self.carried} parameters, "
+            "and "
+            f"the scorecard has {self.parameters}"
+        )
+        return {
+            "fit": said,
+            "pool": f"{said}, so its bins are drawn towards the average lead until no more are free",
+            "refuse": f"{said}; fewer than {FEWEST_PARAMETERS} are no score",
+        }[self.decision]
+
+
+def enough(outcome: npt.NDArray[np.int8], weight: npt.NDArray[np.float64], *, parameters: int) -> Enough:
+    """Decide from training leads whether they can carry a scorecard of so many parameters.
+
+    Parameters
+    ----------
+    outcome, weight
+        1 where the stage was reached in time; weight 0 where it is not known yet.
+    parameters
+        `scorecard.count_parameters`.
+    """
+    total, squares = float(weight.sum()), float((weight**2).sum())
+    n = int(total**2 / squares) if squares else 0
+    known = weight > 0
+    events = int(((outcome == 1) & known).sum())
+    rate = float((weight * outcome).sum()) / total if total else math.nan
+    carried = 0
+    if min(events, int(known.sum()) - events) >= FEWEST_EVENTS:
+        carried = max_parameters(n, prevalence=rate)
+    decision: Literal["fit", "pool", "refuse"] = "refuse"
+    if carried >= parameters:
+        decision = "fit"
+    elif carried >= FEWEST_PARAMETERS:
+        decision = "pool"
+    return Enough(decision=decision, n=n, events=events, parameters=parameters, carried=carried)

@@ -1,0 +1,64 @@
+"""The blocks that show scored leads: how many are in which band, and the best of them with what the model saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from smarketing.report import formats
+from smarketing.report.blocks import Block, not_applicable, table
+
+SOURCE = "the saved model on the company's new leads"
+SHOWN = 4
+
+
+def scored_leads(scored: pd.DataFrame, files: Sequence[str]) -> list[Block]:
+    """Show new leads by band, and the best of them with their reasons; ``files`` stand beside the report."""
+    if scored.empty:
+        return [not_applicable("Scored leads", "no new lead is open")]
+    qualified, explored = int(scored["qualified"].sum()), int(scored["explore"].sum())
+    rows = scored.groupby("band", sort=True).agg(
+        n=("lead_id", "size"), qualified=("qualified", "sum"), explore=("explore", "sum")
+    )
+    frame = pd.DataFrame(
+        {
+            "Band": rows.index,
+            "New leads": rows["n"].to_numpy(),
+            "Qualified": rows["qualified"].to_numpy(),
+            "Drawn to be worked anyway": rows["explore"].to_numpy(),
+        }
+    )
+    by_band = table(
+        frame,
+        id="tab-scored",
+        title=f"{formats.many(len(scored), 'new lead')} scored, {formats.count(qualified)} qualified and "
+        f"{formats.count(explored)} drawn to be worked anyway",
+        formats=dict.fromkeys(("New leads", "Qualified", "Drawn to be worked anyway"), "count"),
+        subtitle="New: scored in the last 7 days and still open. Some leads below the threshold are drawn at random "
+        "and worked all the same, so that a wrong score is "
+        f"noticed. Files beside this report: {formats.listed(list(files))}.",
+        source=SOURCE,
+    )
+    best = scored.head(SHOWN)
+    best = best.assign(reasons_against=best["reasons_against"].replace("", formats.MISSING)).assign(
+        reasons_for=best["reasons_for"].replace("", formats.MISSING)
+    )
+    best = best.rename(
+        columns={
+            "lead_id": "Lead",
+            "probability": "Probability",
+            "band": "Band",
+            "reasons_for": "What speaks for it",
+            "reasons_against": "What speaks against it",
+        }
+    )
+    reasons = table(
+        best[["Lead", "Probability", "Band", "What speaks for it", "What speaks against it"]],
+        id="tab-reasons",
+        title=f"The best {'lead' if len(best) == 1 else f'{len(best)} leads'}, and what the model saw",
+        formats={"Probability": "share"},
+        subtitle="Heaviest first. These are associations that the model saw, not advice.",
+        source=SOURCE,
+    )
+    return [by_band, reasons]

@@ -1,0 +1,276 @@
+"""What a report says of a saved model: whether it has aged, whether new leads are like the old, who comes first."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+
+import pandas as pd
+
+from smarketing.measures.results import Finding, KeyFigure, Status
+from smarketing.measures.scoring.deploy import Given
+from smarketing.measures.scoring.monitor import Monitor
+from smarketing.measures.scoring.saving import Saved
+from smarketing.measures.scoring.validity import Validity
+from smarketing.measures.view import View
+from smarketing.report import formats
+from smarketing.report.agreements import agreement_line
+from smarketing.report.blocks import Block, note, table
+from smarketing.report.scored_leads import scored_leads
+from smarketing.report.scoring_findings import GLOSSARY as SCORING_GLOSSARY
+from smarketing.report.scoring_findings import THEME
+from smarketing.report.scoring_wording import NAMES, first
+
+SOURCE = "the company's tables as listed under Provenance, and the saved model"
+STATES = {
+    "holds": "The model holds",
+    "recalibrate": "The model has aged: its probabilities are off",
+    "refit": "The model has aged: it is time for a new study",
+    "cannot tell": "Whether the model has aged cannot be told yet",
+}
+
+METHODS = (
+    (
+        "Aged",
+        "On leads scored after those that the model was judged on, whose days are over. Refit: the lower limit of "
+        "the Brier skill is 0 or less. Recalibrate: the 99% interval of calibration in the large excludes 0 (it is "
+        "asked every week); scores given out are then shifted by it, which leaves their order.",
+    ),
+    (
+        "Moved features",
+        "Population stability index over the deciles (or values) of the training leads, against a cut-off that knows "
+        "the number of leads and how alike those of an account are (Yurdakul & Naranjo 2020), for all features "
+        "together.",
+    ),
+    (
+        "Exploration",
+        "Leads below the threshold are drawn by a hash of their id and the day, so that the same run draws the same "
+        "ones.",
+    ),
+    ("Intervals", "95%, from drawing whole accounts with replacement."),
+)
+GLOSSARY = (
+    *SCORING_GLOSSARY,
+    ("Population stability index", "how far a distribution has moved from what it was; 0 is not at all"),
+)
+LIMITS = (
+    "That nothing moved does not mean that the score still holds: what leads do may change while what they are does "
+    "not.",
+    "Outcomes since are known only for leads whose days are over; the newest are never among them.",
+    "Leads that sales did not work had less chance to get there; exploration is what keeps that visible.",
+)
+
+
+def title(view: View, saved: Saved) -> list[tuple[str, str]]:
+    """Return what stands under the title."""
+    return [
+        ("Data as of", formats.day(view.asked)),
+        ("Model", formats.opening(_named(saved))),
+        ("Scope", view.scope.label),
+        ("Definitions", agreement_line(view.definitions)),
+    ]
+
+
+def _named(saved: Saved) -> str:
+    known = (
+        ""
+        if saved.card.known_at is None
+        else f" that learned from what was known on {formats.day(saved.card.known_at)}"
+    )
+    return f"{saved.card.family}{known}"
+
+
+def bottom_line(watched: Monitor, given: Given) -> str:
+    """Say whether the model has aged and how many leads come first."""
+    qualified = int(given.scored["qualified"].sum())
+    return (
+        f"{STATES[watched.state]}: {watched.why}. {formats.many(len(given.scored), 'new lead')} scored, "
+        f"{formats.count(qualified)} of them qualified."
+    )
+
+
+def has_it_aged(watched: Monitor, saved: Saved) -> list[Block]:
+    """Show the model's validity since it was judged, beside what it was."""
+    blocks: list[Block] = [note(f"{formats.opening(watched.why)}.", heading=f"{STATES[watched.state]}.")]
+    since = watched.since
+    if since is None or since.reason:
+        return blocks
+    then = dict(saved.card.validity)
+    rows = [
+        {
+            "Measure": label,
+            "When judged": _rounded(then.get(name, formats.MISSING)),
+            "Since": _text(since, name),
+        }
+        for name, label in NAMES.items()
+    ]
+    blocks.append(
+        table(
+            pd.DataFrame(rows),
+            id="tab-since",
+            title=_since_title(watched),
+            subtitle=f"{formats.count(since.n)} leads of {formats.day(watched.first)} to {formats.day(watched.last)}, "
+            f"{formats.count(since.events)} good ones; value and 95% interval by account.",
+            source=SOURCE,
+        )
+    )
+    return blocks
+
+
+def _since_title(watched: Monitor) -> str:
+    assert watched.since is not None
+    shift = watched.shift
+    if shift.lower > 0 or shift.upper < 0:
+        side = "low" if shift.value > 0 else "high"
+        return f"Probabilities have been too {side} since, by {abs(shift.value):.2f} in log-odds"
+    return "Probabilities since are not clearly off"
+
+
+def _text(since: Validity, name: str) -> str:
+    found = since.measure(name)
+    if math.isnan(found.value):
+        return formats.MISSING
+    ends = [f"{end:.2f}" if math.isfinite(end) else "open" for end in (found.lower, found.upper)]
+    return _rounded(f"{found.value:.2f} ({ends[0]} to {ends[1]})")
+
+
+def _rounded(text: str) -> str:
+    """Return the numbers of a card's text with two decimals."""
+    return re.sub(r"-?\d+\.\d+", lambda found: f"{float(found[0]):.2f}", text).replace("-", formats.MINUS)
+
+
+def are_leads_alike(watched: Monitor) -> list[Block]:
+    """Show which features moved beyond chance, the most moved first."""
+    frame = (
+        watched.drift.assign(label=watched.drift["label"].map(formats.opening))
+        .head(12)
+        .rename(
+            columns={
+                "label": "Feature",
+                "index": "Stability index",
+                "cutoff": "Chance gives up to",
+                "unmet": "Values never met",
+            }
+        )
+    )
+    frame["Moved"] = ["yes" if moved else "no" for moved in frame["moved"]]
+    return [
+        table(
+            frame[["Feature", "Stability index", "Chance gives up to", "Moved", "Values never met"]],
+            id="tab-drift",
+            title=drift_title(watched),
+            formats={"Stability index": "number", "Chance gives up to": "number", "Values never met": "share"},
+            subtitle=f"{formats.count(watched.watched)} leads of the last weeks against the training leads; the twelve "
+            "features that moved most.",
+            source=SOURCE,
+            emphasis=frame["moved"].tolist(),
+        )
+    ]
+
+
+def drift_title(watched: Monitor) -> str:
+    """Title the comparison of new leads with the old by what moved."""
+    moved = watched.moved["label"].tolist()
+    if not moved:
+        return "No feature moved beyond chance"
+    return f"Moved beyond chance: {first([formats.inside(label) for label in moved], 3)}"
+
+
+def who_comes_first(given: Given, files: Sequence[str]) -> list[Block]:
+    """Show the new leads by band, and the best with their reasons."""
+    return scored_leads(given.scored, files)
+
+
+def key_figures(watched: Monitor, given: Given) -> tuple[KeyFigure, ...]:
+    """Return what the ledger keeps: leads scored and qualified, and validity since where there is any."""
+    scored = given.scored
+    figures = [
+        _count("scored", "New leads scored", len(scored), len(scored)),
+        _count("qualified", "New leads qualified by score", int(scored["qualified"].sum()), len(scored)),
+    ]
+    since = watched.since
+    if since is None:
+        return tuple(figures)
+    for name, label in (("auc", "AUC of the score since"), ("brier_skill", "Brier skill of the score since")):
+        one = since.measure(name)
+        shown = not since.reason and math.isfinite(one.value)
+        status: Status = "no target" if shown else "withheld"
+        figures.append(
+            KeyFigure(
+                name=f"score_{name}_since",
+                label=label,
+                unit="number",
+                value=one.value if shown else None,
+                lower=one.lower if shown else None,
+                upper=one.upper if shown else None,
+                interval="95% interval from drawing whole accounts",
+                n=since.n,
+                n_label="leads",
+                period="leads since the model was judged",
+                higher_is_better=True,
+                maturity="final",
+                status=status,
+                reason="" if shown else (since.reason or "it is not defined on these leads"),
+                evidence="tab-since" if shown else "",
+            )
+        )
+    return tuple(figures)
+
+
+def _count(name: str, label: str, value: int, of: int) -> KeyFigure:
+    return KeyFigure(
+        name=name,
+        label=label,
+        unit="count",
+        value=float(value),
+        lower=None,
+        upper=None,
+        interval="Complete, not sampled.",
+        n=of,
+        n_label="new leads",
+        period="scored in the last 7 days and still open",
+        higher_is_better=True,
+        maturity="final",
+        status="no target",
+        evidence="tab-scored",
+    )
+
+
+def findings(watched: Monitor, given: Given, saved: Saved) -> list[Finding]:
+    """Return what the report stands for, heaviest first."""
+    said = [
+        Finding(
+            theme=THEME,
+            claim=f"{STATES[watched.state]}.",
+            detail=f"{formats.opening(watched.why)}.",
+            basis="leads scored after those that the model was judged on",
+            evidence="tab-since" if watched.since is not None and not watched.since.reason else "",
+            weight=2.6 if watched.aged else 1.2,
+        )
+    ]
+    if len(watched.moved):
+        said.append(
+            Finding(
+                theme=THEME,
+                claim=f"{formats.many(len(watched.moved), 'feature')} of new leads moved beyond chance.",
+                detail=f"{drift_title(watched)}.",
+                basis=f"{formats.count(watched.watched)} recent leads against the training leads",
+                evidence="tab-drift",
+                weight=1.1,
+            )
+        )
+    qualified, explored = (int(given.scored[name].sum()) for name in ("qualified", "explore"))
+    if len(given.scored):
+        said.append(
+            Finding(
+                theme=THEME,
+                claim=f"{formats.count(qualified)} of {formats.many(len(given.scored), 'new lead')} "
+                f"{'qualifies' if qualified == 1 else 'qualify'}.",
+                detail=f"{formats.many(explored, 'more was', 'more were')} drawn to be worked anyway.",
+                basis=f"the {_named(saved)}",
+                evidence="tab-scored",
+                weight=0.6,
+            )
+        )
+    return sorted(said, key=lambda finding: -finding.weight)

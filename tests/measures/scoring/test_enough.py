@@ -1,0 +1,53 @@
+"""Fit, pool or refuse: decided before anything is fitted, from leads, events and parameters."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from smarketing.estimates.sample_size import minimum_sample
+from smarketing.measures.scoring.enough import FEWEST_PARAMETERS, enough
+
+
+def decision(n: int, rate: float, *, parameters: int = 40) -> str:
+    outcome = (np.arange(n) < round(n * rate)).astype(np.int8)
+    return enough(outcome, np.ones(n), parameters=parameters).decision
+
+
+def test_leads_decide_between_all_fewer_and_no_parameters() -> None:
+    full, fewest = (minimum_sample(p, prevalence=0.1).n for p in (40, FEWEST_PARAMETERS))
+    assert full > fewest > 500
+    assert decision(full + 10, 0.1) == "fit"
+    assert decision(full - 100, 0.1) == "pool"
+    assert decision(fewest + 10, 0.1) == "pool"
+    assert decision(fewest - 50, 0.1) == "refuse"
+
+
+def test_what_is_carried_is_the_most_that_the_rule_allows() -> None:
+    outcome = (np.arange(5_000) < 500).astype(np.int8)
+    found = enough(outcome, np.ones(5_000), parameters=1_000)
+    assert minimum_sample(found.carried, prevalence=0.1).n <= 5_000
+    assert minimum_sample(found.carried + 1, prevalence=0.1).n > 5_000
+    assert found.most_parameters == found.carried
+    assert enough(outcome, np.ones(5_000), parameters=found.carried).most_parameters is None
+    assert found.reason == (
+        f"5,000 training leads with 500 that reached the stage carry {found.carried} parameters, and the scorecard has "
+        "1000, so its bins are drawn towards the average lead until no more are free"
+    )
+
+
+def test_too_few_of_either_kind_refuse_whatever_the_number() -> None:
+    assert decision(1_000_000, 0.000_01) == "refuse"
+    assert decision(1_000_000, 0.999_99) == "refuse"
+    outcome = (np.arange(1_000) < 5).astype(np.int8)
+    assert enough(outcome, np.ones(1_000), parameters=5).reason == (
+        "only 5 of 1,000 training leads reached the stage, too few to learn from"
+    )
+
+
+def test_weights_count_for_what_they_are_worth() -> None:
+    outcome = np.tile(np.array([1, 0, 0, 0], dtype=np.int8), 1_000)
+    weight = np.where(np.arange(4_000) < 2_000, 1.0, 0.0)
+    assert enough(outcome, weight, parameters=20).n == 2_000
+    uneven = np.where(np.arange(4_000) % 2 == 0, 3.0, 1.0)
+    # (sum w)^2 / sum w^2 = (8,000)^2 / 20,000
+    assert enough(outcome, uneven, parameters=20).n == 3_200
