@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -11,6 +12,9 @@ from smarketing.estimates.calibration import logistic_map
 from smarketing.measures.scoring.sample import Feature
 
 FOLDS = 5
+FEWEST_ROWS = 30
+FEWEST_EXPECTED = 5
+"""A bin or leaf holds rows enough to expect this many leads with the outcome, and as many without."""
 COPIES = 40
 MOST_SHUFFLES = 5
 """Shuffled copies of features that one without effect has to beat to be a reason, and models fitted for it at most."""
@@ -61,6 +65,12 @@ def beyond_shuffled(
         winners = won if winners is None else winners & won
     assert winners is not None
     return winners
+
+
+def fewest_rows(outcome: np.ndarray, weight: np.ndarray) -> int:
+    """Return how many leads a bin or leaf has to hold: 30, or more where the base rate is far from a half."""
+    rate = float(np.average(outcome, weights=weight))
+    return max(FEWEST_ROWS, math.ceil(FEWEST_EXPECTED / min(rate, 1 - rate)))
 
 
 def mapped_across(raw: np.ndarray, outcome: np.ndarray, weight: np.ndarray, folds: np.ndarray) -> np.ndarray:
