@@ -128,12 +128,12 @@ def test_what_would_have_been_claimed_may_be_the_same() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({}, "Lowering the line to where a lead pays for itself passes 20 more leads a week to sales, which works 10 "
+        ({}, "Lowering the line to where a lead pays for itself passes 20 more leads to sales a week, which works 10 "
          "more"),
         ({"even": 0.3, "passed": 25.0, "worked": 39.0}, "Raising the line to where a lead pays for itself passes 15 "
-         "fewer leads a week to sales, which works 1 fewer"),
-        ({"passed": 41.0, "worked": 40.0}, "Lowering the line to where a lead pays for itself passes 1 more lead a "
-         "week to sales, which works as many"),
+         "fewer leads to sales a week, which works 1 fewer"),
+        ({"passed": 41.0, "worked": 40.0}, "Lowering the line to where a lead pays for itself passes 1 more lead to "
+         "sales a week, which works as many"),
         ({"passed": 40.1, "worked": 40.0}, "Moving the line to where a lead pays for itself changes next to nothing in "
          "leads and work"),
         ({"even": 0.2}, "The line is where a lead pays for itself"),

@@ -10,7 +10,7 @@ from smarketing.report import formats
 from smarketing.report.blocks import Block, not_applicable, table
 
 SOURCE = "the saved model on the company's new leads"
-SHOWN = 4
+SHOWN = 3
 
 
 def scored_leads(scored: pd.DataFrame, files: Sequence[str]) -> list[Block]:

@@ -123,7 +123,9 @@ def _validity_table(study: Study) -> Block:
         pd.DataFrame(rows),
         id="tab-validity",
         title=f"What the score is worth, beside what could be used instead{flattered}",
-        subtitle=" ".join(["Value and 95% interval by account.", wording.MEANING, *_meanings(study), *withheld]),
+        subtitle=" ".join(
+            ["Value and 95% interval by account; the glossary says what each measures.", *_meanings(study), *withheld]
+        ),
         source=SOURCE,
     )
 
@@ -159,9 +161,10 @@ def _with_interval(found: Validity, name: str) -> str:
 
 
 def _two(value: float, unit: str) -> str:
-    if unit == "share":
-        return formats.share(value)
-    return formats.MISSING if not math.isfinite(value) else f"{value:.2f}".replace("-", formats.MINUS)
+    """Return a number with two decimals, or a share; an end of an interval that is not bounded is open."""
+    if not math.isfinite(value):
+        return "open"
+    return formats.share(value) if unit == "share" else f"{value:.2f}".replace("-", formats.MINUS)
 
 
 def _calibration(study: Study) -> list[Block]:
@@ -342,8 +345,9 @@ def does_it_hold(found: Stability) -> list[Block]:
         "" if reason else "yes" if off else "no"
         for off, reason in zip(frame["Off"], frame["Why withheld"], strict=True)
     ]
-    if not frame["Why withheld"].astype(bool).any():
-        frame = frame.drop(columns="Why withheld")
+    thin = [f"{row['By']} {row['Group']}, {row['Why withheld']}" for _, row in frame.iterrows() if row["Why withheld"]]
+    frame = frame.drop(columns="Why withheld")
+    withheld = f" Withheld: {'; '.join(thin)}." if thin else ""
     kinds = {"Leads": "count", "Good": "count"} | dict.fromkeys(("AUC", "From", "To"), "number")
     kinds |= dict.fromkeys(("Predicted", "Observed", "At least", "At most"), "share")
     for name in ("AUC", "From", "To"):
@@ -355,7 +359,7 @@ def does_it_hold(found: Stability) -> list[Block]:
             title=wording.stability_title(found),
             formats=kinds,
             subtitle=f"Order (AUC) and probabilities by quarter and segment; {found.what}, 95% intervals by account. "
-            "Off: predicted and observed differ beyond chance, with all groups looked at together.",
+            f"Off: predicted and observed differ beyond chance, with all groups looked at together.{withheld}",
             source=SOURCE,
         )
     ]

@@ -65,6 +65,7 @@ GLOSSARY = (
     ("Account", "a company; several leads may belong to one, and they succeed and fail together"),
     ("AUC", "how often a good lead stands above another one; 50% is chance"),
     ("Band", "a range of probability with a letter; what it promises is its mean probability"),
+    ("Caught at capacity", "the share of all good leads that is among those that sales can work"),
     ("Break-even", "the probability from which on a lead is worth the cost of working it"),
     ("Brier skill", "how much of the error of always saying the average the probabilities save; 0 is nothing"),
     ("Calibration", "whether of leads with a probability of 20% one in five gets there"),
@@ -233,7 +234,7 @@ def _threshold(curve: CostCurve, definitions: Definitions) -> Finding:
     at, even = curve.at("agreed"), curve.at("break-even")
     currency = definitions.money.reporting_currency
     text = (
-        f"Marketing passes {formats.count(round(at['passed']))} leads {curve.per}; sales works "
+        f"Marketing passes {_of_leads(at['passed'], curve)}; sales works "
         f"{formats.count(round(at['worked']))} of them, at {formats.money(at['worked'] * curve.cost, currency)}, and "
         f"{formats.number(at['reached'])} get there. A lead is worth its cost from "
         f"{formats.share(even['threshold'])} on. "
@@ -258,13 +259,20 @@ def _threshold(curve: CostCurve, definitions: Definitions) -> Finding:
     )
 
 
+def _of_leads(number: float, curve: CostCurve) -> str:
+    """Return ``52 leads a week``, or ``42 of 100 leads`` where there are no weeks."""
+    if curve.per == "a week":
+        return f"{formats.many(round(number), 'lead')} {curve.per}"
+    return f"{formats.count(round(number))} of {curve.per.removeprefix('per ')}"
+
+
 def _fits(at: object, curve: CostCurve) -> str:
     """Say which is more: leads passed that sales cannot work, or places of sales that stay empty."""
     passed, worked = at["passed"], at["worked"]  # type: ignore[index]
     over = round(passed - worked)
     unused = round(curve.capacity - worked)
     if over > unused:
-        return f"passes {formats.many(over, 'lead')} {curve.per} more than sales can work"
+        return f"passes {_of_leads(over, curve)} more than sales can work"
     if unused > 0:
         return f"leaves {formats.many(unused, 'place')} {curve.per} of sales' capacity unused"
     return "fits the capacity of sales"

@@ -31,11 +31,6 @@ NAMES = {
 }
 SHOWN = ("auc", "lift", "captured", "brier_skill", "calibration_slope")
 """What a page has room for; a model's card holds all."""
-MEANING = (
-    "AUC: how often a good lead is ranked above another one. Lift and caught: of the leads that sales can work, how "
-    "many times as many are good as in a random pick, and which share of all good ones. Brier skill: error of the "
-    "probabilities saved against the base rate."
-)
 SCORES = {"score": "this score", "present": "the present rules", "newest": "newest first"}
 
 
@@ -146,7 +141,7 @@ def line_title(curve: CostCurve) -> str:
         return "Moving the line to where a lead pays for itself changes next to nothing in leads and work"
     verb = "Lowering" if even["threshold"] < at["threshold"] else "Raising"
     return (
-        f"{verb} the line to where a lead pays for itself passes {_more(passed)} {curve.per} to sales, which works "
+        f"{verb} the line to where a lead pays for itself passes {_more(passed)} to sales {curve.per}, which works "
         f"{_more(worked, of='')}"
     )
 
