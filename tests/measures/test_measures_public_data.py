@@ -151,8 +151,8 @@ def test_b2b_deals_enter_late_and_their_money_is_withheld_with_the_counts(
     crm: tuple[Company, View], crm_rows: pd.DataFrame
 ) -> None:
     measured = win_rates(crm[1])
-    assert measured.observed_from is not None
-    assert (measured.observed_from.start, measured.observed_from.treatment) == (date(2017, 3, 1), "delayed_entry")
+    (truncated,) = measured.observed_from
+    assert (truncated.start, truncated.treatment) == (date(2017, 3, 1), "delayed_entry")
     rates = measured.rates.set_index("rate")
     assert rates["n"].to_dict() == {
         "by count": 8_300,

@@ -111,7 +111,7 @@ def test_the_list_and_the_table_of_scores_agree_with_the_definitions(scored: Sui
     drawn = leads[leads["Lead Score Exploration"] == "true"]
     assert len(drawn) > 0 and set(drawn["Lead Score Qualified"]) == {"false"}
     assert set(rows["system"]) == {"smarketing"} and set(rows["at"].dt.date) == {date.fromisoformat(DAY)}
-    assert f"{formats.count(len(leads))} open leads scored" in words(folder)
+    assert f"{formats.count(len(leads))} new leads scored" in words(folder)
 
 
 def test_the_weekly_run_gives_the_same_scores_where_nothing_is_known_since(scored: Suite) -> None:
@@ -179,5 +179,5 @@ def test_titles_open_with_a_capital_and_nothing_is_left_unsaid(scored: Suite, no
     assert len(titles) > 15 and len(heads) > 20
     assert [text for text in [*titles, *heads] if not text[:1].isupper() and not text[:1].isdigit()] == []
     said = words(scored.report(notebook))
-    assert re.findall(r"\b1 (?:leads|columns|features|bands|groups|open leads|places)\b", said) == []
+    assert re.findall(r"\b1 (?:leads|columns|features|bands|groups|new leads|places)\b", said) == []
     assert re.findall(r"\d\.\d{4,}", said.split("Data checks")[0].split("Which kind of model")[0]) == []

@@ -173,8 +173,14 @@ def _no() -> Any:
 @pytest.mark.parametrize(
     ("gain", "claim"),
     [
-        ((500.0, 100.0, 900.0), "Working by the score brings more than the present rules."),
-        ((-500.0, -900.0, -100.0), "Working by the score brings less than the present rules."),
+        (
+            (500.0, 100.0, 900.0),
+            "Working by the score would have put more value into the same places than the present rules.",
+        ),
+        (
+            (-500.0, -900.0, -100.0),
+            "Working by the score would have put less value into the same places than the present rules.",
+        ),
         ((500.0, -100.0, 900.0), "The score is not clearly better or worse in money than the present rules."),
     ],
 )
@@ -227,11 +233,11 @@ def bands(*kept: bool | None) -> Bands:
 @pytest.mark.parametrize(
     ("kept", "said"),
     [
-        ((True,), "Band A kept what it promises"),
-        ((True, True), "Bands A and B kept what they promise"),
+        ((True,), "What came of band A is in line with what it promises"),
+        ((True, True), "What came of bands A and B is in line with what they promise"),
         ((True, False), "Band B promised 30.0% and 25.0% came true"),
         ((False, False), "Band A promised 40.0% and 25.0% came true and band B promised 30.0% and 25.0% came true"),
-        ((None, True), "Band B kept what it promises"),
+        ((None, True), "What came of band B is in line with what it promises"),
         ((None, None), "Too few leads in any band to hold it to its promise"),
     ],
 )
@@ -309,11 +315,11 @@ def test_a_model_that_aged_comes_first(state: State, weight: float) -> None:
     saved: Any = SimpleNamespace(card=SimpleNamespace(family="scorecard", known_at=None))
     told = scoring_watch.findings(monitor(state=state), given(2, 1), saved)
     assert (told[0].claim, told[0].weight) == (f"{scoring_watch.STATES[state]}.", weight)
-    assert [finding.claim for finding in told[1:]] == ["2 of 5 open leads qualify."]
+    assert [finding.claim for finding in told[1:]] == ["2 of 5 new leads qualify."]
     assert told[1].detail == "1 more was drawn to be worked anyway."
     (one,) = [f for f in scoring_watch.findings(monitor(), given(1, 0, of=1), saved) if "qualif" in f.claim]
     assert (one.claim, one.detail) == (
-        "1 of 1 open lead qualifies.", "0 more were drawn to be worked anyway.",
+        "1 of 1 new lead qualifies.", "0 more were drawn to be worked anyway.",
     )  # fmt: skip
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from smarketing.company.tables import ObservedFrom
 from smarketing.measures.deals import WinRates
 from smarketing.measures.headline import Headline
 from smarketing.measures.results import KeyFigure, NotApplicable
@@ -188,6 +190,35 @@ def test_the_title_of_losses() -> None:
     assert wording.losses_title(losses(None, n=60), "loss reason") == (
         "Price is the largest loss reason, 40.0% of losses that name one; no share clearly moved"
     )
+
+
+def test_how_many_losses_name_none_is_said_with_what_it_was() -> None:
+    found = losses(None, n=60)
+    found.unnamed, found.unnamed_before, found.before = 0.4, 0.0, SimpleNamespace(days=182)
+    assert wording.unnamed(found, "competitor") == (
+        "40.0% of the 100 deals lost name no competitor, 0.0% in the 182 days before; they are not counted here."
+    )
+    found.unnamed_before = NAN
+    assert wording.unnamed(found, "competitor") == (
+        "40.0% of the 100 deals lost name no competitor; they are not counted here."
+    )
+    assert wording.unnamed(losses(None), "competitor") == ""
+
+
+def test_two_truncations_are_both_told_each_with_its_exits() -> None:
+    exits = pd.DataFrame({"exit": ["won", "lost", "open"], "label": ["Won", "Lost", "Still open"]})
+    whole = ObservedFrom(("won",), date(2026, 2, 1), "whole_cohorts")
+    late = ObservedFrom(("lost",), date(2026, 3, 1), "delayed_entry")
+    told: Any = SimpleNamespace(observed_from=(whole, late), exits=exits, counted="deals", naive=0.2)
+    assert wording.truncated(told) == (
+        "Exits (Won) are on record only from 1 Feb 2026, while earlier deals are on file and look open. Only those "
+        "that entered on or after that day are counted. A rate over all on file would be too low. Exits (Lost) are on "
+        "record only from 1 Mar 2026, and deals that left earlier are not on file. The others count from that day on, "
+        "at the age they then had. The plain share of those on file won in time (20.0%) ignores both this and the open "
+        "ones."
+    )
+    told.observed_from = (whole,)
+    assert wording.truncated(told).startswith("Exits are on record only from 1 Feb 2026, while earlier deals")
 
 
 def test_a_measure_that_is_not_applicable_gives_no_finding() -> None:

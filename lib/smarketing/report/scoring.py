@@ -96,7 +96,8 @@ def _how_judged(study: Study) -> str:
             "Whether it holds for later leads is unknown."
         )
     return (
-        f"Fitted on {formats.count(int(study.split.train.sum()))} leads scored by {formats.day(study.split.day)}, with "
+        f"Fitted on {formats.count(int((study.split.train & (study.known.weight > 0)).sum()))} leads scored by "
+        f"{formats.day(study.split.day)}, with "
         f"only what was known on that day; judged once, on the {formats.count(int(study.split.test.sum()))} leads "
         "after "
         f"it whose {study.scoring.within_days} days were over. The model that was judged is the one that is given out."
@@ -235,7 +236,7 @@ def what_was_left_out(study: Study, claimed: pd.DataFrame) -> list[Block]:
     else:
         blocks.append(note(f"{wording.leakage_title(study)}.", heading="Leakage audit."))
     if len(claimed):
-        blocks.append(_claims(claimed))
+        blocks.append(_claims(claimed, study.choice.chosen if study.choice else "scorecard"))
     powers = study.audit.powers.dropna(subset=["auc"])
     kept = powers[powers["feature"].isin([feature.name for feature in study.used])]
     if len(kept):
@@ -297,22 +298,21 @@ def what_it_looks_at(study: Study, found: Importance | NotApplicable) -> list[Bl
     return blocks
 
 
-def _claims(claimed: pd.DataFrame) -> Block:
-    """Show what the better of the two kinds of model would have claimed with the columns that were left out."""
-    best = claimed.loc[claimed.groupby("with_columns", sort=False)["auc"].idxmax()]
+def _claims(claimed: pd.DataFrame, chosen: str) -> Block:
+    """Show what the models would have claimed with the columns that were left out."""
     frame = pd.DataFrame(
         {
-            "Columns let in": best["with_columns"].replace("", "no more: as used").map(formats.opening),
-            "Better model": best["family"].map(formats.opening),
-            "AUC": best["auc"],
-            "From": best["lower"],
-            "To": best["upper"],
+            "Columns let in": claimed["with_columns"].replace("", "no more: the models as used").map(formats.opening),
+            "Model": claimed["family"].map(formats.opening),
+            "AUC": claimed["auc"],
+            "From": claimed["lower"],
+            "To": claimed["upper"],
         }
     )
     return table(
         frame,
         id="tab-claims",
-        title=wording.claims_title(claimed),
+        title=wording.claims_title(claimed[claimed["family"] == chosen]),
         formats=dict.fromkeys(("AUC", "From", "To"), "number"),
         subtitle="Out of fold within the training leads, 95% interval by account. What is known only after the first "
         "talk cannot be used before it, so such an AUC would never come true.",
@@ -341,7 +341,10 @@ def does_it_hold(found: Stability) -> list[Block]:
             "reason": "Why withheld",
         }
     )
-    frame["Off"] = ["yes" if off else "no" for off in frame["Off"]]
+    frame["Off"] = [
+        "" if reason else "yes" if off else "no"
+        for off, reason in zip(frame["Off"], frame["Why withheld"], strict=True)
+    ]
     thin = [f"{row['By']} {row['Group']}, {row['Why withheld']}" for _, row in frame.iterrows() if row["Why withheld"]]
     frame = frame.drop(columns="Why withheld")
     withheld = f" Withheld: {'; '.join(thin)}." if thin else ""

@@ -17,10 +17,9 @@ THEME = "lead quality and the score"
 METHODS = (
     (
         "Label",
-        "A lead counts as good when it reaches the stage within the days after its scoring moment. Another exit before "
-        "that is a known no. Leads too young to know are neither: those that are known stand in for them, by the "
-        "inverse "
-        "of their chance to be known (IPCW; Vock et al. 2016).",
+        "A lead counts as good when it reaches the stage within the days after its scoring moment. Another exit "
+        "before that is a known no. Leads too young to know are neither: those that are known stand in for them, by "
+        "the inverse of their chance to be known (IPCW; Vock et al. 2016).",
     ),
     (
         "Split",
@@ -30,9 +29,8 @@ METHODS = (
     (
         "Models",
         "A scorecard of whole points (ridge logistic regression on binned features) and gradient boosting, each with "
-        "one "
-        "logistic map fitted out of fold. Boosting is taken only where its out-of-fold log loss is lower by more than "
-        "1.96 standard errors, accounts kept together.",
+        "one logistic map fitted out of fold. Boosting is taken only where its out-of-fold log loss is lower by more "
+        "than 1.96 standard errors, accounts kept together.",
     ),
     (
         "Enough data",
@@ -46,21 +44,19 @@ METHODS = (
     ),
     (
         "No usable score",
-        "Where the lower limit of the Brier skill on later leads is 0 or less, or that of the lift at capacity is at "
-        "most "
-        "the agreed minimum. Nothing is exported then.",
+        "Where the lower limit of the Brier skill on the judged leads is 0 or less, or that of the lift at capacity "
+        "is at "
+        "most the agreed minimum. Nothing is exported then.",
     ),
     (
         "Reasons",
         "Parts of the log-odds that add up exactly: points of the scorecard against the average lead, or Shapley "
-        "values of "
-        "the boosted trees (Lundberg & Lee 2017).",
+        "values of the boosted trees (Lundberg & Lee 2017).",
     ),
     (
         "Value of a threshold",
         "Good leads reached x value of the stage less the cost of every lead worked, best first, week by week as far "
-        "as "
-        "the capacity goes. That leads not worked do not get there is an assumption.",
+        "as the capacity goes. That leads not worked do not get there is an assumption.",
     ),
 )
 
@@ -160,9 +156,10 @@ def key_figures(
 
 
 def _status(study: Study, found: Validity, minimum: float) -> Status:
-    if study.usable:
+    lift = found.measure("lift")
+    if lift.lower > minimum:
         return "ahead"
-    return "behind" if found.measure("lift").upper <= minimum else "too close to call"
+    return "behind" if lift.upper <= minimum else "too close to call"
 
 
 def findings(
@@ -273,8 +270,7 @@ def _fits(at: object, curve: CostCurve) -> str:
     """Say which is more: leads passed that sales cannot work, or places of sales that stay empty."""
     passed, worked = at["passed"], at["worked"]  # type: ignore[index]
     over = round(passed - worked)
-    # Without weeks the capacity is for all leads together, and the curve is for a hundred.
-    unused = round(curve.capacity - worked) if curve.per == "a week" else 0
+    unused = round(curve.capacity - worked)
     if over > unused:
         return f"passes {_of_leads(over, curve)} more than sales can work"
     if unused > 0:
@@ -287,14 +283,15 @@ def _over_present(gain: tuple[float, float, float], curve: CostCurve, definition
     value, low, high = gain
     interval = formats.difference_interval(low, high, "money", currency)
     if low > 0 or high < 0:
-        claim = f"Working by the score brings {'more' if value > 0 else 'less'} than the present rules."
+        side = "more" if value > 0 else "less"
+        claim = f"Working by the score would have put {side} value into the same places than the present rules."
     else:
         claim = "The score is not clearly better or worse in money than the present rules."
     return _finding(
         claim,
         f"The difference is {formats.difference(value, 'money', currency)} {curve.per} at the same capacity (95% "
         f"interval {interval}).",
-        f"{curve.what}, both scores on the same ones; the present rules have steered who was worked",
+        f"{curve.what}, both scores on the same ones; who was worked followed the present rules",
         "tab-validity",
         2.1,
     )

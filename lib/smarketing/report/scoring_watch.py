@@ -34,16 +34,14 @@ METHODS = (
     (
         "Aged",
         "On leads scored after those that the model was judged on, whose days are over. Refit: the lower limit of "
-        "the Brier "
-        "skill is 0 or less. Recalibrate: the interval of calibration in the large excludes 0; scores given out are "
-        "then "
-        "shifted by it, which leaves their order.",
+        "the Brier skill is 0 or less. Recalibrate: the 99% interval of calibration in the large excludes 0 (it is "
+        "asked every week); scores given out are then shifted by it, which leaves their order.",
     ),
     (
         "Moved features",
         "Population stability index over the deciles (or values) of the training leads, against a cut-off that knows "
-        "the "
-        "number of leads and how alike those of an account are (Yurdakul & Naranjo 2020), for all features together.",
+        "the number of leads and how alike those of an account are (Yurdakul & Naranjo 2020), for all features "
+        "together.",
     ),
     (
         "Exploration",
@@ -87,7 +85,7 @@ def bottom_line(watched: Monitor, given: Given) -> str:
     """Say whether the model has aged and how many leads come first."""
     qualified = int(given.scored["qualified"].sum())
     return (
-        f"{STATES[watched.state]}: {_why(watched)}. {formats.many(len(given.scored), 'open lead')} scored, "
+        f"{STATES[watched.state]}: {_why(watched)}. {formats.many(len(given.scored), 'new lead')} scored, "
         f"{formats.count(qualified)} of them qualified."
     )
 
@@ -185,7 +183,7 @@ def drift_title(watched: Monitor) -> str:
 
 
 def who_comes_first(given: Given, files: Sequence[str]) -> list[Block]:
-    """Show the open leads by band, and the best with their reasons."""
+    """Show the new leads by band, and the best with their reasons."""
     return scored_leads(given.scored, files)
 
 
@@ -193,8 +191,8 @@ def key_figures(watched: Monitor, given: Given) -> tuple[KeyFigure, ...]:
     """Return what the ledger keeps: leads scored and qualified, and validity since where there is any."""
     scored = given.scored
     figures = [
-        _count("scored", "Open leads scored", len(scored), len(scored)),
-        _count("qualified", "Open leads qualified by score", int(scored["qualified"].sum()), len(scored)),
+        _count("scored", "New leads scored", len(scored), len(scored)),
+        _count("qualified", "New leads qualified by score", int(scored["qualified"].sum()), len(scored)),
     ]
     since = watched.since
     if since is None:
@@ -235,8 +233,8 @@ def _count(name: str, label: str, value: int, of: int) -> KeyFigure:
         upper=None,
         interval="Complete, not sampled.",
         n=of,
-        n_label="open leads",
-        period="open leads within their days",
+        n_label="new leads",
+        period="scored in the last 7 days and still open",
         higher_is_better=True,
         maturity="final",
         status="no target",
@@ -272,7 +270,7 @@ def findings(watched: Monitor, given: Given, saved: Saved) -> list[Finding]:
         said.append(
             Finding(
                 theme=THEME,
-                claim=f"{formats.count(qualified)} of {formats.many(len(given.scored), 'open lead')} "
+                claim=f"{formats.count(qualified)} of {formats.many(len(given.scored), 'new lead')} "
                 f"{'qualifies' if qualified == 1 else 'qualify'}.",
                 detail=f"{formats.many(explored, 'more was', 'more were')} drawn to be worked anyway.",
                 basis=f"the {_named(saved)}",

@@ -171,8 +171,8 @@ def bands_title(found: Bands) -> str:
     if judged["kept"].all():
         names = judged["band"].tolist()
         if len(names) == 1:
-            return f"Band {names[0]} kept what it promises"
-        return f"Bands {formats.listed(names)} kept what they promise"
+            return f"What came of band {names[0]} is in line with what it promises"
+        return f"What came of bands {formats.listed(names)} is in line with what they promise"
     said = [
         f"band {row['band']} promised {formats.share(row['promised'])} and {formats.share(row['rate'])} came true"
         for _, row in judged[judged["kept"].eq(False)].iterrows()

@@ -20,11 +20,14 @@ def model_folder(plan: ScoreLeads, as_of: date) -> Path:
     """Return the folder of the saved model: the one that the plan names, else the case's latest by the day."""
     if plan.model is not None:
         return plan.path(plan.model)
-    found = published(plan.path(plan.reports), "40_lead_scoring", plan.case, "model", until=as_of)
-    if found is None:
+    # The newest study decides: where it gave out no model, an older one is not the score any more.
+    study = published(plan.path(plan.reports), "40_lead_scoring", plan.case, "report.html", until=as_of)
+    found = None if study is None else study.parent / "model"
+    if found is None or not found.is_dir():
         raise PlanError(
             f"There is no saved model of case {plan.case!r} by {as_of} in {plan.reports}. "
-            "Run 40_lead_scoring for the case first, or name a folder as `model`."
+            "Run 40_lead_scoring for the case first (where no score is usable it saves none), or name a folder as "
+            "`model`."
         )
     return found
 

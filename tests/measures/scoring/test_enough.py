@@ -27,11 +27,13 @@ def test_what_is_carried_is_the_most_that_the_rule_allows() -> None:
     found = enough(outcome, np.ones(5_000), parameters=1_000)
     assert minimum_sample(found.carried, prevalence=0.1).n <= 5_000
     assert minimum_sample(found.carried + 1, prevalence=0.1).n > 5_000
-    assert found.most_parameters == found.carried
+    assert minimum_sample(found.pooled, prevalence=0.1, shrinkage=0.8).n <= 5_000
+    assert minimum_sample(found.pooled + 1, prevalence=0.1, shrinkage=0.8).n > 5_000
+    assert found.most_parameters == found.pooled > found.carried
     assert enough(outcome, np.ones(5_000), parameters=found.carried).most_parameters is None
     assert found.reason == (
         f"5,000 training leads with 500 that reached the stage carry {found.carried} parameters, and the scorecard has "
-        "1000, so its bins are drawn towards the average lead until no more are free"
+        f"1000, so its bins are drawn towards the average lead until at most {found.pooled} are free"
     )
 
 

@@ -2,8 +2,13 @@
 
 The rule is Riley et al. (2020), all criteria: how many parameters can the training leads carry? The share of variation
 that the score might explain is taken as 15 % of what is possible, their advice where nothing is known. A scorecard with
-more parameters is pooled: the ridge draws its bins towards the average lead until it has no more free parameters than
-that (the trace of its hat matrix, `Regression.effective`). Too few for even `FEWEST_PARAMETERS`, and none is fitted.
+more parameters is pooled: the ridge draws its bins towards the average lead until few enough are free (the trace of its
+hat matrix, `Regression.effective`). Too few leads for even `FEWEST_PARAMETERS`, and none is fitted.
+
+The rule is for a regression that is used as it was fitted: effects may be too extreme by a tenth. A pooled scorecard
+may keep as many free parameters as would make them too extreme by a fifth, since its logistic map, fitted out of fold,
+takes that back. Held to a tenth it lost more than it was spared: on demo companies of 20,000 leads (seeds 101 to 106)
+its best tenth had 0.836 of the probability that could be had, with a fifth 0.871, and without any limit 0.870.
 """
 
 from __future__ import annotations
@@ -19,6 +24,8 @@ from smarketing.estimates.sample_size import max_parameters
 
 FEWEST_EVENTS = 20
 FEWEST_PARAMETERS = 10
+POOLED_SHRINKAGE = 0.8
+"""By what factor the effects of a pooled scorecard may have to be shrunk; Riley et al. allow 0.9 where none shrinks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +33,8 @@ class Enough:
     """The decision and what it rests on.
 
     ``n`` training leads with a known outcome (weights taken for what they are worth: (sum w)^2 / sum w^2), ``events``
-    of
-    them positive. ``parameters`` is what the scorecard would have, ``carried`` what so many leads can carry.
+    of them positive. ``parameters`` is what the scorecard would have, ``carried`` what so many leads can carry, and
+    ``pooled`` how many may stay free where bins are pooled.
     """
 
     decision: Literal["fit", "pool", "refuse"]
@@ -35,11 +42,12 @@ class Enough:
     events: int
     parameters: int
     carried: int
+    pooled: int
 
     @property
     def most_parameters(self) -> int | None:
         """To how many free parameters the ridge is held; None where any number will do."""
-        return None if self.decision == "fit" else self.carried
+        return None if self.decision == "fit" else self.pooled
 
     @property
     def reason(self) -> str:
@@ -48,12 +56,11 @@ class Enough:
             return f"only {self.events} of {self.n:,} training leads reached the stage, too few to learn from"
         said = (
             f"{self.n:,} training leads with {self.events:,} that reached the stage carry {self.carried} parameters, "
-            "and "
-            f"the scorecard has {self.parameters}"
+            f"and the scorecard has {self.parameters}"
         )
         return {
             "fit": said,
-            "pool": f"{said}, so its bins are drawn towards the average lead until no more are free",
+            "pool": f"{said}, so its bins are drawn towards the average lead until at most {self.pooled} are free",
             "refuse": f"{said}; fewer than {FEWEST_PARAMETERS} are no score",
         }[self.decision]
 
@@ -73,12 +80,13 @@ def enough(outcome: npt.NDArray[np.int8], weight: npt.NDArray[np.float64], *, pa
     known = weight > 0
     events = int(((outcome == 1) & known).sum())
     rate = float((weight * outcome).sum()) / total if total else math.nan
-    carried = 0
+    carried = pooled = 0
     if min(events, int(known.sum()) - events) >= FEWEST_EVENTS:
         carried = max_parameters(n, prevalence=rate)
+        pooled = max_parameters(n, prevalence=rate, shrinkage=POOLED_SHRINKAGE)
     decision: Literal["fit", "pool", "refuse"] = "refuse"
     if carried >= parameters:
         decision = "fit"
     elif carried >= FEWEST_PARAMETERS:
         decision = "pool"
-    return Enough(decision=decision, n=n, events=events, parameters=parameters, carried=carried)
+    return Enough(decision=decision, n=n, events=events, parameters=parameters, carried=carried, pooled=pooled)

@@ -14,23 +14,35 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.special import expit, logit
 
 from smarketing.company.definitions import Definitions
 from smarketing.company.scoring import Scoring
 from smarketing.company.tables import CompanyError
-from smarketing.estimates.calibration import calibration_line
+from smarketing.estimates.calibration import brier_skill, calibration_line
 from smarketing.estimates.drift import design_effect, population_stability
-from smarketing.measures.scoring.encoding import OTHER
 from smarketing.measures.scoring.labels import days_seen, labels_at
 from smarketing.measures.scoring.model_card import FeatureSummary
 from smarketing.measures.scoring.sample import Sample
 from smarketing.measures.scoring.saving import Saved
 from smarketing.measures.scoring.study import DRAWS, Model, whole_weeks
-from smarketing.measures.scoring.study_card import JUDGED
+from smarketing.measures.scoring.study_card import JUDGED, label_of
 from smarketing.measures.scoring.validity import Leads, Measured, Validity, judge, measured
+
+RECENT_DAYS = 28
+"""Leads of so many last days are held against those that the model learned from."""
 
 UNMET = 0.2
 """Above this share of values that training never held, a category no longer means what the model learned."""
+
+SURE = 0.99
+"""An alarm that is asked every week, of a model whose own level was estimated, has to be surer than 95 %."""
+
+MATTERS = 0.1
+"""A shift of level below this (a tenth of the odds) is no reason to call a model aged, however sure."""
+
+FEWEST_DRAWS = 400
+"""Draws of the bootstrap that an interval this sure needs."""
 
 State = Literal["holds", "recalibrate", "refit", "cannot tell"]
 
@@ -43,7 +55,7 @@ class Monitor:
     ``cutoff`` (what chance alone passes in 5 % of months, all features watched together), ``moved``, ``unmet`` (share
     of values that training never held). ``watched`` recent leads are behind it. ``since`` is the validity on leads of
     ``first`` to ``last``, scored after those that the model was judged on, whose outcome is known by now; ``shift`` the
-    log-odds by which probabilities have been too low since (above 0) or too high, with its interval. ``state`` and
+    log-odds by which probabilities have been too low since (above 0) or too high, with its 99 % interval. ``state`` and
     ``why`` say what follows: ``holds``, ``recalibrate`` (order is right, level is off),
     ``refit`` (no better than the base rate any more), ``cannot tell``.
     """
@@ -68,8 +80,26 @@ class Monitor:
         return self.state in ("recalibrate", "refit")
 
 
-def check_fit(sample: Sample, summaries: Sequence[FeatureSummary]) -> None:
-    """Raise `CompanyError` where the leads no longer fit the model: too many values that it never met."""
+def check_fit(sample: Sample, saved: Saved, definitions: Definitions, scoring: Scoring) -> None:
+    """Raise `CompanyError` where the saved model answers another question, or the leads no longer fit it.
+
+    Another question: the definitions have another label or scoring moment by now. No longer fitting: too many of a
+    category's values were never met in training. A column that is gone, or of another type, is refused by `read`.
+    """
+    card, label = saved.card, label_of(scoring, definitions)
+    asked = (label, scoring.moment_days if card.moment_days is not None else None)
+    if asked != (card.label, card.moment_days):
+        raise CompanyError(
+            f"The saved model says whether a lead {card.label}, scored {card.moment_days or 0} days after its "
+            "creation; the "
+            f"definitions now ask whether it {label}, scored {scoring.moment_days} days after. Run 40_lead_scoring "
+            "again."
+        )
+    summaries = card.features
+    if sample.at is not None and sample.as_of is not None:
+        # Of all leads ever, a system that was renamed last month would be a small part.
+        recent = days_seen(sample, sample.as_of) < RECENT_DAYS
+        sample = sample.take(recent) if recent.any() else sample
     faults = []
     for summary in summaries:
         values = sample.features[summary.name]
@@ -91,7 +121,7 @@ def watch(
     definitions: Definitions,
     scoring: Scoring,
     *,
-    recent_days: int = 28,
+    recent_days: int = RECENT_DAYS,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Monitor:
@@ -125,8 +155,8 @@ def watch(
     horizon = scoring.within_days or 0
     labels = labels_at(sample, horizon=horizon, known_at=sample.as_of)
     news = (moment > np.datetime64(judged_until, "D")) & (age >= horizon) & (labels.weight > 0)
-    since, shift = _since(sample, model, labels.value, news, definitions, scoring, draws=draws, seed=seed)
-    state, why = _state(since, shift)
+    since, shift, skill = _since(sample, model, labels.value, news, definitions, scoring, draws=draws, seed=seed)
+    state, why = _state(since, shift, skill)
     days = moment[news]
     return Monitor(
         drift=_drift(sample.take(recent), rows, summaries),
@@ -150,7 +180,8 @@ def _since(
     *,
     draws: int,
     seed: int,
-) -> tuple[Validity, Measured]:
+) -> tuple[Validity, Measured, Measured]:
+    """Return the validity since, the shift of level, and the Brier skill that is left once the shift is mended."""
     assert sample.at is not None
     at = sample.at[news]
     days = at.astype("datetime64[D]")
@@ -173,24 +204,34 @@ def _since(
     ]
     nothing = Measured(name="shift", value=math.nan, lower=math.nan, upper=math.nan)
     if found.reason:
-        return found, nothing
+        return found, nothing, nothing
 
     def level(times: npt.NDArray[np.float64] | None) -> float:
         return calibration_line(probability, leads.outcome, times).intercept
 
-    return found, measured("shift", level, leads, draws=draws, seed=seed)
+    shift = measured("shift", level, leads, draws=max(draws, FEWEST_DRAWS), seed=seed, level=SURE)
+    mended = expit(logit(np.clip(probability, 1e-12, 1 - 1e-12)) + shift.value)
+
+    def skill(times: npt.NDArray[np.float64] | None) -> float:
+        return brier_skill(mended, leads.outcome, times)
+
+    return found, shift, measured("brier_skill", skill, leads, draws=draws, seed=seed)
 
 
-def _state(since: Validity, shift: Measured) -> tuple[State, str]:
+def _state(since: Validity, shift: Measured, skill: Measured) -> tuple[State, str]:
     if since.reason:
         return "cannot tell", f"too little has come of leads since it was judged ({since.reason})"
-    skill = since.measure("brier_skill")
-    if not skill.lower > 0:
+    if skill.upper <= 0:
         return "refit", (
-            f"on {since.n:,} leads since, its probabilities are not surely better than the base rate "
-            f"(Brier skill {skill.value:.3f}, 95% interval from {skill.lower:.3f})"
+            f"on {since.n:,} leads since, its probabilities, their level mended, are surely no better than the base "
+            f"rate (Brier skill {skill.value:.3f}, 95% interval up to {skill.upper:.3f})"
         )
-    if shift.lower > 0 or shift.upper < 0:
+    if not skill.lower > 0:
+        return "cannot tell", (
+            f"the {since.n:,} leads since are too few to say whether its probabilities still beat the base rate (Brier "
+            f"skill {skill.value:.3f}, 95% interval from {skill.lower:.3f})"
+        )
+    if (shift.lower > 0 or shift.upper < 0) and abs(shift.value) >= MATTERS:
         side = "more" if shift.value > 0 else "fewer"
         return "recalibrate", f"of {since.n:,} leads since, clearly {side} got there than it promised"
     return "holds", f"on {since.n:,} leads since, nothing says that its probabilities are off"
@@ -206,7 +247,7 @@ def _drift(sample: Sample, card_rows: int, summaries: Sequence[FeatureSummary]) 
         effect = float(design_effect(bins, sample.cluster)) if len(bins) else 1.0
         # How alike leads of an account are is taken to be the same in training.
         effect = effect if math.isfinite(effect) and effect > 0 else 1.0
-        before = np.array([*summary.shares, 0.0, summary.missing]) * card_rows
+        before = np.array([*summary.shares, summary.other, summary.missing]) * card_rows
         found = population_stability(
             before,
             np.bincount(bins, minlength=size),
@@ -229,16 +270,14 @@ def _drift(sample: Sample, card_rows: int, summaries: Sequence[FeatureSummary]) 
 
 
 def _bins(values: pd.Series, summary: FeatureSummary) -> npt.NDArray[np.int64]:
-    """Return each value's bin: those of training in order, then what training never held, then what is missing."""
+    """Return each value's bin: those of training in order, then other values (rare or new), then what is missing."""
     size = len(summary.shares)
     if summary.kind == "number":
         numbers = values.to_numpy(dtype=np.float64)
         found = np.searchsorted(np.array(summary.edges), numbers, side="right").astype(np.int64)
         return np.where(np.isnan(numbers), size + 1, found)
-    pooled = OTHER in summary.values
     places = {value: place for place, value in enumerate(summary.values)}
-    # What is beyond the values named is "(other)" where training had such.
-    found = values.map(places).fillna(places[OTHER] if pooled else size).to_numpy(dtype=np.int64)
+    found = values.map(places).fillna(size).to_numpy(dtype=np.int64)
     missing = (values.isna() | (values == "")).to_numpy(dtype=bool)
     return np.where(missing, size + 1, found)
 
@@ -250,5 +289,4 @@ def _unmet(values: pd.Series, summary: FeatureSummary) -> float:
         return 0.0
     strange = float((~given.isin(summary.values)).mean())
     known = 1.0 - summary.missing
-    rare = summary.shares[summary.values.index(OTHER)] / known if OTHER in summary.values and known > 0 else 0.0
-    return max(strange - rare, 0.0)
+    return max(strange - (summary.other / known if known > 0 else 0.0), 0.0)

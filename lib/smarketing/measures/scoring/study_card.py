@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from smarketing.company.definitions import Definitions
+from smarketing.company.scoring import Scoring
 from smarketing.measures.scoring.model_card import ModelCard, summarise
 from smarketing.measures.scoring.study import Study, tested_days
 from smarketing.measures.scoring.validity import Measured
@@ -24,13 +26,11 @@ def card_of(study: Study, view: View) -> ModelCard:
     sample, scoring, found = study.sample, study.scoring, study.validity
     assert study.model is not None and found is not None
     dated = study.split is not None and sample.at is not None
-    training = study.split.train if study.split is not None else np.ones(len(sample), dtype=bool)
+    training = study.known.weight > 0
+    if study.split is not None:
+        training &= study.split.train
     days = sample.at[training].astype("datetime64[D]") if dated and sample.at is not None else None
-    label = (
-        f"has {scoring.outcome}"
-        if scoring.to_stage is None
-        else f"reaches {view.definitions.stages.label(scoring.to_stage)} within {scoring.within_days} days"
-    )
+    label = label_of(scoring, view.definitions)
     entry = scoring
     owners = [name for name in (entry.sales_owner, entry.marketing_owner) if name]
     judged = [(JUDGED, tested_days(sample, scoring, study.split)[1].isoformat())] if study.split is not None else []
@@ -59,6 +59,13 @@ def card_of(study: Study, view: View) -> ModelCard:
         owner=", ".join(owners) or "nobody yet",
         features=summarise(sample.features[training], study.used),
     )
+
+
+def label_of(scoring: Scoring, definitions: Definitions) -> str:
+    """Return what a good lead does, as the definitions say it."""
+    if scoring.to_stage is None:
+        return f"has {scoring.outcome}"
+    return f"reaches {definitions.stages.label(scoring.to_stage)} within {scoring.within_days} days"
 
 
 def _text(measured: Measured) -> str:

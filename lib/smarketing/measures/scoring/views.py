@@ -21,7 +21,6 @@ from smarketing.measures.scoring.study import Study
 from smarketing.measures.scoring.validity import Leads, judge
 
 FloatArray = npt.NDArray[np.float64]
-FITS = ("D", "C", "B", "A")
 PARTS = 4
 
 
@@ -58,7 +57,8 @@ def grid(study: Study, evidence: Evidence) -> Grid | NotApplicable:
         for engagement in range(int(cut["engagement"].max()) + 1):
             mine = (cut["fit"] == fit) & (cut["engagement"] == engagement)
             rows.append(
-                {"fit": FITS[fit], "engagement": str(engagement + 1)} | _rate(study.leads, mine, total, evidence)
+                {"fit": chr(ord("A") + int(cut["fit"].max()) - fit), "engagement": str(engagement + 1)}
+                | _rate(study.leads, mine, total, evidence)
             )
     return Grid(pd.DataFrame(rows), study.leads.what)
 

@@ -1,0 +1,58 @@
+"""Demo companies whose leads are scored, with the true probabilities of the same leads beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from smarketing.company.definitions import Definitions, read_definitions
+from smarketing.company.demo import true_probabilities_of
+from smarketing.company.inputs import open_company
+from smarketing.company.scoring import Scoring
+from smarketing.measures.scoring.features import Drawn, draw
+from smarketing.measures.view import view
+
+PROJECT = Path(__file__).parent.parent
+AS_OF = date(2026, 11, 15)
+DAYS = 180
+DECILE = 0.1
+
+
+@dataclass(frozen=True)
+class DemoLeads:
+    """Leads at their scoring moment, what was agreed on them, and their true probabilities, row by row."""
+
+    drawn: Drawn
+    definitions: Definitions
+    scoring: Scoring
+    truth: np.ndarray
+
+
+def demo_leads(folder: Path, *, leads: int, seed: int) -> DemoLeads:
+    """Build a demo company, open it as its report does, and draw its leads: good is who is won within 180 days."""
+    said = yaml.safe_load((PROJECT / "params" / "inputs" / "demo.yml").read_text())
+    said["demo"] = {"leads": leads, "seed": seed, "as_of": AS_OF}
+    inputs = folder.parent / "demo.yml"
+    inputs.write_text(yaml.safe_dump(said))
+    definitions = read_definitions(PROJECT / "params" / "definitions.yml")
+    assert definitions.scoring is not None
+    agreed = definitions.scoring.model_dump() | {"to_stage": "won", "within_days": DAYS}
+    scoring = Scoring.model_validate(agreed)
+    company = open_company(inputs, data=folder)
+    drawn = draw(view(company, definitions, AS_OF), scoring)
+    oracle = true_probabilities_of(folder, to_stage="won", within_days=DAYS)
+    of_lead = dict(zip(oracle.lead_id, oracle.probability, strict=True))
+    truth = np.array([of_lead[one] for one in drawn.sample.subject_id])
+    return DemoLeads(drawn=drawn, definitions=definitions, scoring=scoring, truth=truth)
+
+
+def of_the_best(score: np.ndarray, truth: np.ndarray) -> float:
+    """Mean true probability of the best tenth by the score over that of the best tenth by the truth."""
+    most = round(len(score) * DECILE)
+    # Leads of equal score are taken in the order of their rows, which knows nothing of them.
+    best = np.argsort(-score, kind="stable")[:most]
+    return float(truth[best].mean() / np.sort(truth)[-most:].mean())
