@@ -36,6 +36,16 @@ def project_at(folder: Path, *, leads: int = 3_000, seed: int = 7) -> Path:
     return folder
 
 
+def scoring_project_at(folder: Path, *, leads: int, weekly_capacity: int) -> Path:
+    """Lay out a project whose sales team is as small as its company."""
+    project = project_at(folder, leads=leads)
+    path = project / "params" / "definitions.yml"
+    content = yaml.safe_load(path.read_text())
+    content["scoring"]["weekly_capacity"] = weekly_capacity
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    return project
+
+
 def params_file(project: Path, notebook: str, name: str, /, **values: Any) -> Path:
     """Write ``params/<notebook>/<case>.yml``."""
     path = project / "params" / notebook / f"{name}.yml"

@@ -110,6 +110,32 @@ for segment, stage in sorted({row[:2] for row in rows}):
 answer(start, table)
 """
 
+# Only what both ways on the engine begin with: the scan, first times by lead and the join with the leads.
+BARE = """
+import duckdb
+backend = duckdb.connect()
+backend.execute("set enable_progress_bar = false")
+for name in ("leads", "stage_events"):
+    backend.sql(f"create view {name} as select * from read_parquet('{folder}/{name}.parquet')")
+start = time.perf_counter()
+backend.execute('''
+select max(mql), max(sql), max(won), max(rejected), max(recycled), max(segment), max(created_at)
+from leads left join (
+    select subject_id,
+        min("at") filter (where stage = 'mql') as mql,
+        min("at") filter (where stage = 'sql') as sql,
+        min("at") filter (where stage = 'won') as won,
+        min("at") filter (where stage = 'rejected') as rejected,
+        min("at") filter (where stage = 'recycled') as recycled
+    from stage_events
+    where subject_kind = 'lead' and coalesce(spell, 1) = 1 and "at" < timestamp '2026-07-01'
+    group by subject_id
+) on subject_id = lead_id
+where created_at < timestamp '2026-07-01'
+''').fetchall()
+answer(start, {})
+"""
+
 PANDAS = """
 import numpy as np
 import pandas as pd
@@ -213,10 +239,11 @@ def test_ten_million_stage_events_by_segment(folder: Path) -> None:
     # The fastest of three runs each, in turns: other work on the machine slows one of them.
     pairs = [(run(OURS, folder), run(BY_HAND, folder)) for _ in range(3)]
     ours, by_hand = (min(runs, key=lambda r: r.seconds) for runs in zip(*pairs, strict=True))
-    in_pandas = run(PANDAS, folder)
+    in_pandas, bare = run(PANDAS, folder), min(run(BARE, folder).seconds for _ in range(3))
     print(
         f"ours {ours.seconds:.2f} s, {max(o.peak for o, _ in pairs) / 1e9:.2f} GB; by hand {by_hand.seconds:.2f} s, "
         f"{by_hand.peak / 1e9:.2f} GB; pandas and statsmodels {in_pandas.seconds:.1f} s, {in_pandas.peak / 1e9:.2f} GB"
+        f"; the engine's bare group-by and join {bare:.2f} s"
     )
     assert sorted(ours.table) == sorted(f"{segment} {stage}" for segment in SEGMENTS for stage in ("mql", "sql", "won"))
     for segment in ours.table:
@@ -226,5 +253,6 @@ def test_ten_million_stage_events_by_segment(folder: Path) -> None:
             assert one == pytest.approx(other, abs=1e-9)
             assert one == pytest.approx(third, abs=1e-9)
     assert ours.seconds < 1.3 * by_hand.seconds
+    # Two cores of this engine cannot: the bare group-by and join took 5.3 processor seconds (2.7 on two), pandas 24.
     assert ours.seconds < in_pandas.seconds / 10
     assert max(o.peak for o, _ in pairs) < 2e9

@@ -103,13 +103,14 @@ print(json.dumps({"difference": float((scored[expected.index] - expected).abs().
 """
 
 TRAIN = """
-from smarketing.measures.scoring import boosting
+from smarketing.measures.scoring import growing
 from smarketing.measures.scoring.boosting import fit_boosting
 from smarketing.measures.scoring.scorecard import fit_scorecard
 from smarketing.measures.scoring.model_card import ModelCard, summarise
 from smarketing.measures.scoring.saving import save_model
 from smarketing.measures.scoring.sample import Feature
-boosting.MOST_TREES = boosting.STRIDE = int(sys.argv[2])
+growing.MOST_TREES = growing.STRIDE = int(sys.argv[2])
+growing.LEAVES = (8,)
 training = pd.read_parquet(folder / "training.parquet")
 outcome = training.pop("outcome").to_numpy()
 roles = tuple(

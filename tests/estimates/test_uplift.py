@@ -9,7 +9,7 @@ from sklearn.metrics import auc as trapezoid
 
 from smarketing.estimates.bootstrap import clustered_weights
 from smarketing.estimates.rates import difference, wilson
-from smarketing.estimates.uplift import qini, uplift_bins
+from smarketing.estimates.uplift import qini, qini_difference, uplift_bins
 
 
 def experiment(seed: int, n: int, *, effect: float = 0.3, levels: int | None = None) -> tuple[np.ndarray, ...]:
@@ -135,6 +135,30 @@ def test_what_changes_nothing(seed: int, levels: int | None, order: list[int]) -
         assert again.gained == pytest.approx(found.gained, abs=1e-12, nan_ok=True)
     flat = qini(np.zeros(40), outcome, treated, draws=1)
     assert flat.value == pytest.approx(0, abs=1e-12, nan_ok=True)
+
+
+def test_two_scores_are_compared_draw_by_draw() -> None:
+    score, outcome, treated = experiment(8, 600)
+    account = np.arange(600) // 3
+    other = score + np.random.default_rng(1).normal(size=600)
+    rows = {"outcome": outcome, "treated": treated, "cluster": account}
+    one, two = qini(score, **rows), qini(other, **rows)
+    found, turned = qini_difference(score, other, **rows), qini_difference(other, score, **rows)
+    assert found.value == pytest.approx(one.value - two.value)
+    assert (turned.lower, turned.value, turned.upper) == pytest.approx((-found.upper, -found.value, -found.lower))
+    # Draw by draw from the single coefficients; a limit is between the 5th and 6th of 200 (rank 201 x 0.0225).
+    drawn = [
+        qini(score, outcome, treated, weight=times, draws=1).value
+        - qini(other, outcome, treated, weight=times, draws=1).value
+        for times in clustered_weights(account, draws=200, seed=0)
+    ]
+    assert found.standard_error == pytest.approx(np.std(drawn, ddof=1))
+    assert np.sort(drawn)[3] < found.lower < np.sort(drawn)[6]
+    # What both share does not widen it.
+    near = qini_difference(score, score + 0.01 * other, **rows)
+    assert near.standard_error < 0.2 * one.value
+    same = qini_difference(score, 3 * score, **rows)
+    assert (same.lower, same.value, same.upper) == (0, 0, 0)
 
 
 def test_bins_are_differences_of_rates() -> None:

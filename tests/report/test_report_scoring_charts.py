@@ -305,10 +305,10 @@ def test_the_marks_are_in_the_table_among_the_thresholds() -> None:
 def test_a_promise_is_kept_broken_or_not_yet_to_be_told() -> None:
     chart = samples.bands_figure()
     assert chart.data["Promise"].tolist() == [
-        "fewer than promised", "promise kept", "more than promised", "too few to tell",
+        "fewer than promised", "in line", "more than promised", "too few to tell",
     ]  # fmt: skip
     assert "withheld: 12 leads, 30 needed" in chart.wide and "withheld: 12 leads, 30 needed" in chart.narrow
-    assert all(words in chart.narrow for words in ("▼ fewer than promised", "✓ promise kept", "▲ more than promised"))
+    assert all(words in chart.narrow for words in ("▼ fewer than promised", "✓ in line", "▲ more than promised"))
 
 
 def test_band_bars_are_as_long_as_their_shares(drawn: list[Figure]) -> None:

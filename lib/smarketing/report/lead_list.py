@@ -1,4 +1,4 @@
-"""The list of scored leads as a CSV file that a CRM imports, its columns under the CRM's own headers."""
+"""A score as CSV files to take away: the list that a CRM imports, under its own headers, and the scorecard."""
 
 from __future__ import annotations
 
@@ -37,3 +37,9 @@ def write_lead_list(scored: pd.DataFrame, path: Path, headers: Mapping[str, str]
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([neutral({**DEFAULTS, **headers}[name]) for name in DEFAULTS])
         writer.writerows([neutral(cell) for cell in row] for row in frame.itertuples(index=False))
+
+
+def write_points(points: pd.DataFrame, path: Path) -> None:
+    """Write a scorecard (`Scorecard.points_table`) as a CSV file, its words as harmless as those of the list."""
+    safe = points.assign(**{name: points[name].map(neutral) for name in ("feature", "label", "bin")})
+    safe.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")

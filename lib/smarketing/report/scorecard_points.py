@@ -10,6 +10,8 @@ from smarketing.report.blocks import Block, note, table
 from smarketing.report.scoring_wording import card_title
 
 SOURCE = "the company's tables as listed under Provenance"
+SHOWN = 8
+"""How many features' points a page shows; scorecard.csv holds all."""
 
 
 def points_table(model: Scorecard) -> Block:
@@ -31,12 +33,19 @@ def points_table(model: Scorecard) -> Block:
         for label, part in main.groupby("label", sort=False)
     ]
     frame = pd.DataFrame(rows).sort_values("Widest gap", ascending=False, kind="stable", ignore_index=True)
+    shown, below = frame.head(SHOWN), frame.iloc[SHOWN:]
+    narrow = (
+        f" {formats.many(len(below), 'more moves', 'more move')} scores beyond chance, by a gap of at most "
+        f"{formats.many(int(below['Widest gap'].max()), 'point')}."
+        if len(below)
+        else ""
+    )
     return table(
-        frame,
+        shown,
         id="tab-scorecard",
         title=card_title(frame["Feature"].tolist()),
         formats={"Widest gap": "count"},
-        subtitle=f"{_adding_up(model)} {_others(others)}".rstrip(),
+        subtitle=f"{_adding_up(model)}{narrow} {_others(others)}".rstrip(),
         source=SOURCE,
     )
 

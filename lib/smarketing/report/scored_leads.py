@@ -9,14 +9,14 @@ import pandas as pd
 from smarketing.report import formats
 from smarketing.report.blocks import Block, not_applicable, table
 
-SOURCE = "the saved model on the company's open leads"
-SHOWN = 5
+SOURCE = "the saved model on the company's new leads"
+SHOWN = 3
 
 
 def scored_leads(scored: pd.DataFrame, files: Sequence[str]) -> list[Block]:
-    """Show open leads by band, and the best of them with their reasons; ``files`` stand beside the report."""
+    """Show new leads by band, and the best of them with their reasons; ``files`` stand beside the report."""
     if scored.empty:
-        return [not_applicable("Scored leads", "no lead is open and within its days")]
+        return [not_applicable("Scored leads", "no new lead is open")]
     qualified, explored = int(scored["qualified"].sum()), int(scored["explore"].sum())
     rows = scored.groupby("band", sort=True).agg(
         n=("lead_id", "size"), qualified=("qualified", "sum"), explore=("explore", "sum")
@@ -24,7 +24,7 @@ def scored_leads(scored: pd.DataFrame, files: Sequence[str]) -> list[Block]:
     frame = pd.DataFrame(
         {
             "Band": rows.index,
-            "Open leads": rows["n"].to_numpy(),
+            "New leads": rows["n"].to_numpy(),
             "Qualified": rows["qualified"].to_numpy(),
             "Drawn to be worked anyway": rows["explore"].to_numpy(),
         }
@@ -32,10 +32,11 @@ def scored_leads(scored: pd.DataFrame, files: Sequence[str]) -> list[Block]:
     by_band = table(
         frame,
         id="tab-scored",
-        title=f"{formats.many(len(scored), 'open lead')} scored, {formats.count(qualified)} qualified and "
+        title=f"{formats.many(len(scored), 'new lead')} scored, {formats.count(qualified)} qualified and "
         f"{formats.count(explored)} drawn to be worked anyway",
-        formats=dict.fromkeys(("Open leads", "Qualified", "Drawn to be worked anyway"), "count"),
-        subtitle="Some leads below the threshold are drawn at random and worked all the same, so that a wrong score is "
+        formats=dict.fromkeys(("New leads", "Qualified", "Drawn to be worked anyway"), "count"),
+        subtitle="New: scored in the last 7 days and still open. Some leads below the threshold are drawn at random "
+        "and worked all the same, so that a wrong score is "
         f"noticed. Files beside this report: {formats.listed(list(files))}.",
         source=SOURCE,
     )

@@ -26,8 +26,8 @@ from smarketing.report.scorecard_points import points_table
 from smarketing.report.scored_leads import scored_leads
 
 SOURCE = "the company's tables as listed under Provenance"
-STRONGEST, HEAVIEST = 6, 8
-"""How many columns a page shows, of those strong alone and of those that move the score."""
+HEAVIEST = 8
+"""How many of the features that move the score a page shows."""
 
 
 def title(view: View, study: Study) -> list[tuple[str, str]]:
@@ -96,7 +96,8 @@ def _how_judged(study: Study) -> str:
             "Whether it holds for later leads is unknown."
         )
     return (
-        f"Fitted on {formats.count(int(study.split.train.sum()))} leads scored by {formats.day(study.split.day)}, with "
+        f"Fitted on {formats.count(int((study.split.train & (study.known.weight > 0)).sum()))} leads scored by "
+        f"{formats.day(study.split.day)}, with "
         f"only what was known on that day; judged once, on the {formats.count(int(study.split.test.sum()))} leads "
         "after "
         f"it whose {study.scoring.within_days} days were over. The model that was judged is the one that is given out."
@@ -122,7 +123,9 @@ def _validity_table(study: Study) -> Block:
         pd.DataFrame(rows),
         id="tab-validity",
         title=f"What the score is worth, beside what could be used instead{flattered}",
-        subtitle=" ".join(["Value and 95% interval by account.", wording.MEANING, *_meanings(study), *withheld]),
+        subtitle=" ".join(
+            ["Value and 95% interval by account; the glossary says what each measures.", *_meanings(study), *withheld]
+        ),
         source=SOURCE,
     )
 
@@ -158,9 +161,10 @@ def _with_interval(found: Validity, name: str) -> str:
 
 
 def _two(value: float, unit: str) -> str:
-    if unit == "share":
-        return formats.share(value)
-    return formats.MISSING if not math.isfinite(value) else f"{value:.2f}".replace("-", formats.MINUS)
+    """Return a number with two decimals, or a share; an end of an interval that is not bounded is open."""
+    if not math.isfinite(value):
+        return "open"
+    return formats.share(value) if unit == "share" else f"{value:.2f}".replace("-", formats.MINUS)
 
 
 def _calibration(study: Study) -> list[Block]:
@@ -216,62 +220,56 @@ def _kind_of_model(study: Study) -> list[Block]:
 def what_was_left_out(study: Study, claimed: pd.DataFrame) -> list[Block]:
     """Show the flags of the leakage audit, what the flagged columns would have claimed, and the strongest columns."""
     blocks: list[Block] = []
-    flags = study.audit.flags
-    if flags:
-        frame = pd.DataFrame(
-            [
-                {
-                    "Code": flag.code,
-                    "Column": formats.opening(flag.label),
-                    "What was found": flag.evidence,
-                    "AUC alone": math.nan if flag.fakes is None else flag.fakes,
-                    "What to do": flag.remedy,
-                }
-                for flag in flags
-            ]
-        )
+    rows = _flagged(study)
+    if rows:
         blocks.append(
             table(
-                frame,
+                pd.DataFrame(rows),
                 id="tab-leakage",
                 title=wording.leakage_title(study),
                 formats={"AUC alone": "number"},
-                subtitle="Asked of every column before anything is fitted, on the training leads.",
+                subtitle="Asked of every column before anything is fitted, on the training leads; the gravest sign of "
+                "each column, and the codes of the others.",
                 source=SOURCE,
             )
         )
     else:
         blocks.append(note(f"{wording.leakage_title(study)}.", heading="Leakage audit."))
     if len(claimed):
-        blocks.append(_claims(claimed))
+        blocks.append(_claims(claimed, study.choice.chosen if study.choice else "scorecard"))
     powers = study.audit.powers.dropna(subset=["auc"])
-    asked, powers = len(powers), powers.head(STRONGEST)
-    if len(powers):
-        frame = powers.assign(label=powers["label"].map(formats.opening)).rename(
-            columns={
-                "label": "Column",
-                "filled": "Filled in",
-                "auc": "AUC alone",
-                "auc_lower": "From",
-                "auc_upper": "To",
-                "rate_filled": "Good, where filled",
-                "rate_blank": "Good, where blank",
-            }
-        )[["Column", "Filled in", "AUC alone", "From", "To", "Good, where filled", "Good, where blank"]]
-        shares = dict.fromkeys(("Filled in", "Good, where filled", "Good, where blank"), "share")
+    kept = powers[powers["feature"].isin([feature.name for feature in study.used])]
+    if len(kept):
+        best = kept.iloc[0]
         blocks.append(
-            table(
-                frame,
-                id="tab-powers",
-                title=f"{formats.opening(powers.iloc[0]['label'])} is the strongest column alone, AUC "
-                f"{formats.number(powers.iloc[0]['auc'])}",
-                formats=shares | dict.fromkeys(("AUC alone", "From", "To"), "number"),
-                subtitle="How far a column alone separates good leads from others, the strongest of "
-                f"{formats.many(asked, 'column')} first; 0.5 is not at all.",
-                source=SOURCE,
+            note(
+                f"Of {formats.many(len(kept), 'column')}, {formats.inside(best['label'])} separates good leads from "
+                f"others best alone: AUC {_two(best['auc'], 'number')} ({_two(best['auc_lower'], 'number')} to "
+                f"{_two(best['auc_upper'], 'number')}); 0.50 is not at all.",
+                heading="What was kept.",
             )
         )
     return blocks
+
+
+def _flagged(study: Study) -> list[dict[str, object]]:
+    """Return a row a column that was flagged."""
+    flags = study.audit.flags
+    columns = dict.fromkeys(flag.feature for flag in flags)
+    rows: list[dict[str, object]] = []
+    for column in columns:
+        first, *others = [flag for flag in flags if flag.feature == column]
+        codes = [first.code, *(flag.code for flag in others)]
+        rows.append(
+            {
+                "Column": formats.opening(first.label),
+                "Codes": ", ".join(dict.fromkeys(codes)),
+                "What was found": first.evidence,
+                "AUC alone": math.nan if first.fakes is None else first.fakes,
+                "What to do": first.remedy,
+            }
+        )
+    return rows
 
 
 def what_it_looks_at(study: Study, found: Importance | NotApplicable) -> list[Block]:
@@ -300,7 +298,7 @@ def what_it_looks_at(study: Study, found: Importance | NotApplicable) -> list[Bl
     return blocks
 
 
-def _claims(claimed: pd.DataFrame) -> Block:
+def _claims(claimed: pd.DataFrame, chosen: str) -> Block:
     """Show what the models would have claimed with the columns that were left out."""
     frame = pd.DataFrame(
         {
@@ -311,16 +309,13 @@ def _claims(claimed: pd.DataFrame) -> Block:
             "To": claimed["upper"],
         }
     )
-    used, best = claimed[claimed["with_columns"] == ""]["auc"].max(), claimed["auc"].max()
     return table(
         frame,
         id="tab-claims",
-        title=f"With what was left out, the score would claim an AUC of {formats.number(best)} instead of "
-        f"{formats.number(used)}",
+        title=wording.claims_title(claimed[claimed["family"] == chosen]),
         formats=dict.fromkeys(("AUC", "From", "To"), "number"),
         subtitle="Out of fold within the training leads, 95% interval by account. What is known only after the first "
-        "talk "
-        "cannot be used before it, so such an AUC would never come true.",
+        "talk cannot be used before it, so such an AUC would never come true.",
         source=SOURCE,
     )
 
@@ -346,9 +341,13 @@ def does_it_hold(found: Stability) -> list[Block]:
             "reason": "Why withheld",
         }
     )
-    frame["Off"] = ["yes" if off else "no" for off in frame["Off"]]
-    if not frame["Why withheld"].astype(bool).any():
-        frame = frame.drop(columns="Why withheld")
+    frame["Off"] = [
+        "" if reason else "yes" if off else "no"
+        for off, reason in zip(frame["Off"], frame["Why withheld"], strict=True)
+    ]
+    thin = [f"{row['By']} {row['Group']}, {row['Why withheld']}" for _, row in frame.iterrows() if row["Why withheld"]]
+    frame = frame.drop(columns="Why withheld")
+    withheld = f" Withheld: {'; '.join(thin)}." if thin else ""
     kinds = {"Leads": "count", "Good": "count"} | dict.fromkeys(("AUC", "From", "To"), "number")
     kinds |= dict.fromkeys(("Predicted", "Observed", "At least", "At most"), "share")
     for name in ("AUC", "From", "To"):
@@ -360,7 +359,7 @@ def does_it_hold(found: Stability) -> list[Block]:
             title=wording.stability_title(found),
             formats=kinds,
             subtitle=f"Order (AUC) and probabilities by quarter and segment; {found.what}, 95% intervals by account. "
-            "Off: predicted and observed differ beyond chance, with all groups looked at together.",
+            f"Off: predicted and observed differ beyond chance, with all groups looked at together.{withheld}",
             source=SOURCE,
         )
     ]

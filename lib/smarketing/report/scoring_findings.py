@@ -44,7 +44,8 @@ METHODS = (
     ),
     (
         "No usable score",
-        "Where the lower limit of the Brier skill on later leads is 0 or less, or that of the lift at capacity is at "
+        "Where the lower limit of the Brier skill on the judged leads is 0 or less, or that of the lift at capacity "
+        "is at "
         "most the agreed minimum. Nothing is exported then.",
     ),
     (
@@ -64,6 +65,7 @@ GLOSSARY = (
     ("Account", "a company; several leads may belong to one, and they succeed and fail together"),
     ("AUC", "how often a good lead stands above another one; 50% is chance"),
     ("Band", "a range of probability with a letter; what it promises is its mean probability"),
+    ("Caught at capacity", "the share of all good leads that is among those that sales can work"),
     ("Break-even", "the probability from which on a lead is worth the cost of working it"),
     ("Brier skill", "how much of the error of always saying the average the probabilities save; 0 is nothing"),
     ("Calibration", "whether of leads with a probability of 20% one in five gets there"),
@@ -154,9 +156,10 @@ def key_figures(
 
 
 def _status(study: Study, found: Validity, minimum: float) -> Status:
-    if study.usable:
+    lift = found.measure("lift")
+    if lift.lower > minimum:
         return "ahead"
-    return "behind" if found.measure("lift").upper <= minimum else "too close to call"
+    return "behind" if lift.upper <= minimum else "too close to call"
 
 
 def findings(
@@ -231,7 +234,7 @@ def _threshold(curve: CostCurve, definitions: Definitions) -> Finding:
     at, even = curve.at("agreed"), curve.at("break-even")
     currency = definitions.money.reporting_currency
     text = (
-        f"Marketing passes {formats.count(round(at['passed']))} leads {curve.per}; sales works "
+        f"Marketing passes {_of_leads(at['passed'], curve)}; sales works "
         f"{formats.count(round(at['worked']))} of them, at {formats.money(at['worked'] * curve.cost, currency)}, and "
         f"{formats.number(at['reached'])} get there. A lead is worth its cost from "
         f"{formats.share(even['threshold'])} on. "
@@ -256,14 +259,20 @@ def _threshold(curve: CostCurve, definitions: Definitions) -> Finding:
     )
 
 
+def _of_leads(number: float, curve: CostCurve) -> str:
+    """Return ``52 leads a week``, or ``42 of 100 leads`` where there are no weeks."""
+    if curve.per == "a week":
+        return f"{formats.many(round(number), 'lead')} {curve.per}"
+    return f"{formats.count(round(number))} of {curve.per.removeprefix('per ')}"
+
+
 def _fits(at: object, curve: CostCurve) -> str:
     """Say which is more: leads passed that sales cannot work, or places of sales that stay empty."""
     passed, worked = at["passed"], at["worked"]  # type: ignore[index]
     over = round(passed - worked)
-    # Without weeks the capacity is for all leads together, and the curve is for a hundred.
-    unused = round(curve.capacity - worked) if curve.per == "a week" else 0
+    unused = round(curve.capacity - worked)
     if over > unused:
-        return f"passes {formats.many(over, 'lead')} {curve.per} more than sales can work"
+        return f"passes {_of_leads(over, curve)} more than sales can work"
     if unused > 0:
         return f"leaves {formats.many(unused, 'place')} {curve.per} of sales' capacity unused"
     return "fits the capacity of sales"
@@ -274,14 +283,15 @@ def _over_present(gain: tuple[float, float, float], curve: CostCurve, definition
     value, low, high = gain
     interval = formats.difference_interval(low, high, "money", currency)
     if low > 0 or high < 0:
-        claim = f"Working by the score brings {'more' if value > 0 else 'less'} than the present rules."
+        side = "more" if value > 0 else "less"
+        claim = f"Working by the score would have put {side} value into the same places than the present rules."
     else:
         claim = "The score is not clearly better or worse in money than the present rules."
     return _finding(
         claim,
         f"The difference is {formats.difference(value, 'money', currency)} {curve.per} at the same capacity (95% "
         f"interval {interval}).",
-        f"{curve.what}, both scores on the same ones; the present rules have steered who was worked",
+        f"{curve.what}, both scores on the same ones; who was worked followed the present rules",
         "tab-validity",
         2.1,
     )

@@ -36,7 +36,8 @@ def where_to_draw_the_line(
         id="fig-threshold",
         title=wording.threshold_title(curve, definitions),
         subtitle=f"Value {curve.per}: good leads reached x {formats.money(curve.value_of_stage, currency)} less "
-        f"{formats.money(curve.cost, currency)} a lead worked, as far as sales' capacity goes; {curve.what}, 95% band "
+        f"{formats.money(curve.cost, currency)} a lead worked, as far as sales' capacity goes; {curve.what}, 95% "
+        "band, that value taken as given, "
         "by account.",
         source=f"{SOURCE}. {_worth(worth, currency)}",
         alt=f"Line with a band of the value {curve.per} by threshold, with the agreed threshold, break-even and the "
@@ -98,7 +99,7 @@ def what_bands_promise(found: Bands | NotApplicable) -> list[Block]:
         id="fig-bands",
         title=wording.bands_title(found),
         subtitle=f"Share of {found.what} in each band, and the rate observed with its 95% interval beside the rate "
-        "promised. A promise is kept where the interval comes within a point of it.",
+        "promised. In line: the interval comes within a point of the promise.",
         source=SOURCE,
         alt=f"Two panels by band: bars of the share of leads, and dots with 95% intervals of the observed rate with "
         f"a tick at the promised rate. {wording.bands_title(found)}.",

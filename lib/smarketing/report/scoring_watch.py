@@ -85,7 +85,7 @@ def bottom_line(watched: Monitor, given: Given) -> str:
     """Say whether the model has aged and how many leads come first."""
     qualified = int(given.scored["qualified"].sum())
     return (
-        f"{STATES[watched.state]}: {watched.why}. {formats.many(len(given.scored), 'open lead')} scored, "
+        f"{STATES[watched.state]}: {watched.why}. {formats.many(len(given.scored), 'new lead')} scored, "
         f"{formats.count(qualified)} of them qualified."
     )
 
@@ -178,7 +178,7 @@ def drift_title(watched: Monitor) -> str:
 
 
 def who_comes_first(given: Given, files: Sequence[str]) -> list[Block]:
-    """Show the open leads by band, and the best with their reasons."""
+    """Show the new leads by band, and the best with their reasons."""
     return scored_leads(given.scored, files)
 
 
@@ -186,8 +186,8 @@ def key_figures(watched: Monitor, given: Given) -> tuple[KeyFigure, ...]:
     """Return what the ledger keeps: leads scored and qualified, and validity since where there is any."""
     scored = given.scored
     figures = [
-        _count("scored", "Open leads scored", len(scored), len(scored)),
-        _count("qualified", "Open leads qualified by score", int(scored["qualified"].sum()), len(scored)),
+        _count("scored", "New leads scored", len(scored), len(scored)),
+        _count("qualified", "New leads qualified by score", int(scored["qualified"].sum()), len(scored)),
     ]
     since = watched.since
     if since is None:
@@ -228,8 +228,8 @@ def _count(name: str, label: str, value: int, of: int) -> KeyFigure:
         upper=None,
         interval="Complete, not sampled.",
         n=of,
-        n_label="open leads",
-        period="open leads within their days",
+        n_label="new leads",
+        period="scored in the last 7 days and still open",
         higher_is_better=True,
         maturity="final",
         status="no target",
@@ -265,7 +265,7 @@ def findings(watched: Monitor, given: Given, saved: Saved) -> list[Finding]:
         said.append(
             Finding(
                 theme=THEME,
-                claim=f"{formats.count(qualified)} of {formats.many(len(given.scored), 'open lead')} "
+                claim=f"{formats.count(qualified)} of {formats.many(len(given.scored), 'new lead')} "
                 f"{'qualifies' if qualified == 1 else 'qualify'}.",
                 detail=f"{formats.many(explored, 'more was', 'more were')} drawn to be worked anyway.",
                 basis=f"the {_named(saved)}",

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from smarketing.company.definitions import Definitions
 from smarketing.company.scoring import Scoring
@@ -30,11 +31,6 @@ NAMES = {
 }
 SHOWN = ("auc", "lift", "captured", "brier_skill", "calibration_slope")
 """What a page has room for; a model's card holds all."""
-MEANING = (
-    "AUC: how often a good lead is ranked above another one. Lift and caught: of the leads that sales can work, how "
-    "many times as many are good as in a random pick, and which share of all good ones. Brier skill: error of the "
-    "probabilities saved against the base rate."
-)
 SCORES = {"score": "this score", "present": "the present rules", "newest": "newest first"}
 
 
@@ -110,6 +106,16 @@ def leakage_title(study: Study) -> str:
     return text
 
 
+def claims_title(claimed: pd.DataFrame) -> str:
+    """Title what would have been claimed with the columns that were left out, by how far it lies from what is."""
+    used, best = (
+        float(claimed[of]["auc"].max()) for of in (claimed["with_columns"] == "", claimed["with_columns"] != "")
+    )
+    if f"{best:.2f}" == f"{used:.2f}":
+        return f"With what was left out, the score would claim the same AUC of {used:.2f}"
+    return f"With what was left out, the score would claim an AUC of {best:.2f} instead of {used:.2f}"
+
+
 def first(words: Sequence[str], most: int) -> str:
     """Return the first words of a list and how many more there are: ``a, b and 3 more``."""
     return formats.listed([*words[:most], f"{len(words) - most} more"] if len(words) > most else words)
@@ -135,7 +141,7 @@ def line_title(curve: CostCurve) -> str:
         return "Moving the line to where a lead pays for itself changes next to nothing in leads and work"
     verb = "Lowering" if even["threshold"] < at["threshold"] else "Raising"
     return (
-        f"{verb} the line to where a lead pays for itself passes {_more(passed)} {curve.per} to sales, which works "
+        f"{verb} the line to where a lead pays for itself passes {_more(passed)} to sales {curve.per}, which works "
         f"{_more(worked, of='')}"
     )
 
@@ -165,8 +171,8 @@ def bands_title(found: Bands) -> str:
     if judged["kept"].all():
         names = judged["band"].tolist()
         if len(names) == 1:
-            return f"Band {names[0]} kept what it promises"
-        return f"Bands {formats.listed(names)} kept what they promise"
+            return f"What came of band {names[0]} is in line with what it promises"
+        return f"What came of bands {formats.listed(names)} is in line with what they promise"
     said = [
         f"band {row['band']} promised {formats.share(row['promised'])} and {formats.share(row['rate'])} came true"
         for _, row in judged[judged["kept"].eq(False)].iterrows()

@@ -49,7 +49,7 @@ def _curves(found: Uplift) -> Block:
         straight_label="In random order",
         straight_to=found.average.value,
         called_label=f"Share of {found.who} contacted, best first",
-        captured_label=f"Added to {goal}",
+        captured_label=f"Points added: {goal}",
         how_to_read="Likely: the probability of the outcome, whatever was done. Moved: the difference that contact is "
         "predicted to make. A curve says what would have been added had only that share been contacted, the best by "
         "the score first. Further above the straight line is better; the coefficient is the area between the two.",
@@ -89,7 +89,7 @@ def _fifths(found: Uplift) -> Block:
         id="fig-effect-by-fifth",
         title=title,
         subtitle=f"Observed effect of contact on {wording.goal_words(found)}, in points, by fifths of either score; "
-        "95% intervals, each for itself, keep an account's leads together.",
+        "95% intervals, each for itself, keep an account's {found.who} together.",
         source=SOURCE,
         alt=f"Dots with 95% intervals of the effect of contact for all {found.who} and by fifths of who is moved "
         f"and of who is likely. {title}.",

@@ -85,11 +85,12 @@ def _against_chance(found: Uplift) -> str:
 
 
 def half_words(found: Uplift) -> str:
-    """Say what contacting half of the list adds, by either order, at random, and what contacting all adds."""
-    moved, likely, all_ = found.uplift.gained(HALF), found.propensity.gained(HALF), found.average.value
+    """Say what contacting half of the list brings, by either order and at random, and what contacting all brings."""
+    moved, likely, everyone = found.uplift.gained(HALF), found.propensity.gained(HALF), found.average.value
     return (
-        f"Per 100 {found.who} in the list, contacting half adds {_hundred(moved)} by who is moved, {_hundred(likely)} "
-        f"by who is likely and {_hundred(all_ / 2)} at random; contacting all adds {_hundred(all_)}."
+        f"Per 100 {found.who} in the list, contact of half of them brings {_hundred(moved)} by who is moved, "
+        f"{_hundred(likely)} by who is likely and {_hundred(everyone / 2)} at random; contact of all brings "
+        f"{_hundred(everyone)}."
     )
 
 
@@ -149,11 +150,11 @@ def disagreement_title(found: Uplift) -> str:
 
 
 def _hundred(value: float) -> str:
-    """Return outcomes per lead as outcomes per 100, with two decimals."""
+    """Return outcomes per lead as outcomes per 100, signed, with two decimals."""
     if not math.isfinite(value):
         return formats.MISSING
     text = f"{abs(value) * 100:.2f}"
-    return (formats.MINUS if value < 0 and text != "0.00" else "") + text
+    return text if text == "0.00" else ("+" if value > 0 else formats.MINUS) + text
 
 
 def _points(value: float) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from smarketing.measures.scoring.deploy import Given
 from smarketing.measures.scoring.saving import save_model
 from smarketing.measures.scoring.scorecard import Scorecard
-from smarketing.report.lead_list import write_lead_list
+from smarketing.report.lead_list import write_lead_list, write_points
 from smarketing.run.artefacts import published
 from smarketing.run.plans import PlanError, ScoreLeads
 
@@ -20,8 +20,10 @@ def model_folder(plan: ScoreLeads, as_of: date) -> Path:
     """Return the folder of the saved model: the one that the plan names, else the case's latest by the day."""
     if plan.model is not None:
         return plan.path(plan.model)
-    found = published(plan.path(plan.reports), "40_lead_scoring", plan.case, "model", until=as_of)
-    if found is None:
+    # The newest study decides: where it gave out no model, an older one is not the score any more.
+    study = published(plan.path(plan.reports), "40_lead_scoring", plan.case, "report.html", until=as_of)
+    found = None if study is None else study.parent / "model"
+    if found is None or not found.is_dir():
         raise PlanError(
             f"There is no saved model of case {plan.case!r} by {as_of} in {plan.reports}. "
             "Run 40_lead_scoring for the case first (where no score is usable it saves none), or name a folder as "
@@ -46,6 +48,6 @@ def write_score(given: Given | None, folder: Path, headers: Mapping[str, str]) -
         save_model(given.model, given.card, folder / "model")
         names.append("model/")
     if isinstance(given.model, Scorecard):
-        given.model.points_table().to_csv(folder / "scorecard.csv", index=False, lineterminator="\n")
+        write_points(given.model.points_table(), folder / "scorecard.csv")
         names.append("scorecard.csv")
     return tuple(names)

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from scored_leads import feature, fit, fitted, leads
 from smarketing.estimates.calibration import calibration_line
-from smarketing.measures.scoring import boosting
+from smarketing.measures.scoring import growing
 from smarketing.measures.scoring.boosting import Boosting, fit_boosting
 from smarketing.measures.scoring.encoding import fit_bins, fit_levels
 from smarketing.measures.scoring.forest import read_forest
@@ -115,7 +115,8 @@ def test_it_finds_the_truth_and_is_calibrated() -> None:
     line = calibration_line(probability, later.outcome)
     assert 0.9 < line.slope < 1.15 and abs(line.intercept) < 0.1
     out_of_fold = calibration_line(model.out_of_fold, data.outcome, data.weight)
-    assert out_of_fold.slope == pytest.approx(1, abs=1e-6) and out_of_fold.intercept == pytest.approx(0, abs=1e-6)
+    # Each fold by the map of the others, so that this can fail.
+    assert 0.9 < out_of_fold.slope < 1.1 and abs(out_of_fold.intercept) < 0.1
 
 
 def test_the_number_of_threads_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +129,8 @@ def test_the_number_of_threads_changes_nothing(monkeypatch: pytest.MonkeyPatch) 
         return first == second
 
     # Threads that wait for each other are slow where other work has the cores: few trees are enough to tell.
-    monkeypatch.setattr(boosting, "MOST_TREES", 10)
+    monkeypatch.setattr(growing, "MOST_TREES", 10)
+    monkeypatch.setattr(growing, "LEAVES", (4,))
     few = leads(800, noise=0)
     with threadpool_limits(limits=2):
         again = fit("boosting", few)

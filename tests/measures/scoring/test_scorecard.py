@@ -70,7 +70,8 @@ def test_it_finds_the_truth_and_is_calibrated() -> None:
     line = calibration_line(probability, later.outcome)
     assert 0.9 < line.slope < 1.15 and abs(line.intercept) < 0.1
     out_of_fold = calibration_line(model.out_of_fold, data.outcome, data.weight)
-    assert out_of_fold.slope == pytest.approx(1, abs=1e-6) and out_of_fold.intercept == pytest.approx(0, abs=1e-6)
+    # Each fold by the map of the others, so that this can fail.
+    assert 0.9 < out_of_fold.slope < 1.1 and abs(out_of_fold.intercept) < 0.1
     assert len(model.out_of_fold) == len(data.outcome)
     top = np.argsort(-probability)[:2_000]
     best = np.sort(expit(np.log(later.truth / (1 - later.truth))))[-2_000:]

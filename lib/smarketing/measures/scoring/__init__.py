@@ -13,7 +13,7 @@
 | `encoding` | how features become bins and levels, in Python and in the engine alike |
 | `folds` | folds that keep accounts together, and what a model has to be given to learn at all |
 | `scorecard` | points that a person can add up; `points` learns them, by `ridge` |
-| `boosting` | many small trees; `forest` keeps them as arrays, `shapley` explains them exactly |
+| `boosting` | many small trees; `growing` learns them, `forest` keeps them, `shapley` explains them exactly |
 | `choice` | the simpler of the two, unless the other is better by more than its uncertainty |
 | `reasons` | per lead, what spoke for it and what against it |
 | `model_card`, `saving` | what a model is and is for; both as files that run no code when loaded |
@@ -26,8 +26,7 @@
 | `deploy` | scored leads, and the model as SQL |
 | `monitor` | whether a saved model has aged |
 | `arms` | which leads were in which arm of an experiment |
-| `uplift` | who is worth contacting, beside who is likely; `uplift_scores` learns both, `uplift_judging` compares
-them |
+| `uplift` | who is worth contacting, beside who is likely; `uplift_scores` learns, `uplift_judging` compares |
 """
 
 from smarketing.measures.scoring.claims import claims

@@ -162,15 +162,16 @@ def _refuse_both(found: pd.DataFrame, key: Sequence[str], experiment: str, names
     twice = pairs[pairs["arm"].eq(names[0])].merge(pairs[pairs["arm"].eq(names[1])], on=list(key))
     if twice.empty:
         return
-    first = twice.sort_values(list(key)).head(_SHOWN)
+    first, count = twice.sort_values(list(key)).head(_SHOWN), len(twice)
     if len(key) == 1:
         examples = ", ".join(f"lead {lead}" for lead in first["lead_id"])
         raise CompanyError(
-            f"{len(twice):,} leads of the experiment {experiment!r} are in one arm themselves and in the other by "
-            f"their account ({names[0]!r}, {names[1]!r}): {examples}. Keep one assignment of each."
+            f"{count:,} {'lead' if count == 1 else 'leads'} of the experiment {experiment!r}: in one of the arms "
+            f"{names[0]!r} and {names[1]!r} by their own assignment, in the other by their account's ({examples}). "
+            "Keep one assignment of each."
         )
     examples = ", ".join(f"{row.unit_kind} {row.unit_id}" for row in first.itertuples())
     raise CompanyError(
-        f"{len(twice):,} units of the experiment {experiment!r} are in both arms, {names[0]!r} and {names[1]!r}: "
-        f"{examples}. A unit is in one arm: keep one assignment of each."
+        f"{count:,} {'unit' if count == 1 else 'units'} of the experiment {experiment!r} in both arms, {names[0]!r} "
+        f"and {names[1]!r}: {examples}. A unit is in one arm: keep one assignment of each."
     )

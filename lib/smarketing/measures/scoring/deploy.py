@@ -1,7 +1,7 @@
 """Scored leads: who is given which score, band and place in line, and who is worked anyway so that we can be wrong.
 
 A declared share of the leads below the threshold is drawn at random and marked to be worked all the same: without them
-nobody would ever notice that the score is wrong about those it rejects.
+nobody could ever notice that the score is wrong about those it rejects. A lead is drawn once: by its id alone.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def scored_leads(sample: Sample, model: Model, scoring: Scoring, *, as_of: date,
             "score": np.floor(probability * 100 + 1e-9).astype(np.int64),
             "band": band_of(probability, scoring.bands),
             "qualified": qualified,
-            "explore": ~qualified & explored(sample.subject_id, scoring.exploration_share, salt=as_of.isoformat()),
+            "explore": ~qualified & explored(sample.subject_id, scoring.exploration_share, salt=SYSTEM),
             "reasons_for": texts[FOR].reindex(range(len(sample))).fillna("").to_numpy(dtype=object),
             "reasons_against": texts[AGAINST].reindex(range(len(sample))).fillna("").to_numpy(dtype=object),
             "scored_on": as_of.isoformat(),
@@ -137,4 +137,8 @@ def score_sql(model: Model, *, dialect: str) -> str:
         {"subject_id": "string"} | {role.name: kinds[role.kind] for role in model.roles}, "lead_features"
     )
     asked = table.select("subject_id", probability=model.expression(table))
-    return str(ibis.to_sql(asked, dialect=dialect))
+    head = (
+        "-- lead_features: a row a lead at its scoring moment, with subject_id and the columns named below, made by\n"
+        "-- smarketing.measures.scoring.features.feature_table(view, scoring, model.roles).\n"
+    )
+    return head + str(ibis.to_sql(asked, dialect=dialect))

@@ -29,6 +29,9 @@ from smarketing.measures.scoring.sample import Feature, Sample
 from smarketing.measures.view import View
 
 MOST_ROWS = 300_000
+NEW_DAYS = 7
+"""Leads are given out for so many days after their moment: a weekly schedule gives out each once or twice."""
+
 MOST_LEVELS, FEW_LEVELS, LEVEL_SHARE = 200, 10, 0.2
 """Text is free with more levels than the first, or with more than the second and than this share of the rows."""
 
@@ -89,8 +92,9 @@ def read(
 ) -> Sample:
     """Bring leads at their scoring moment to Python with the features of a model.
 
-    With ``open_only`` just those that can still be won over: still open, and within the horizon since their moment
-    (of a flat export, those without an outcome); these are all brought, of others at most ``most`` as `draw` does.
+    With ``open_only`` just the new ones: still open, their moment at most `NEW_DAYS` days ago (of a flat export, those
+    without an outcome). A probability is that of a lead at its moment; one that has been open for long has a lower one.
+    These are all brought, of others at most ``most`` as `draw` does.
 
     Raises
     ------
@@ -102,7 +106,7 @@ def read(
     if open_only:
         rows = rows.filter(rows[STATUS] == OPEN)
         if found.dated:
-            rows = rows.filter(rows[AGE] < int(scoring.within_days or 0))
+            rows = rows.filter(rows[AGE] <= min(NEW_DAYS, int(scoring.within_days or 0)))
     elif int(rows.count().execute()) > most:
         rows = _whole_accounts(rows, most)
     rows = _with_present(view, rows, scoring)

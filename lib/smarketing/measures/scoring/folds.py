@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
+from smarketing.estimates.calibration import logistic_map
 from smarketing.measures.scoring.sample import Feature
 
 FOLDS = 5
+FEWEST_ROWS = 30
+FEWEST_EXPECTED = 5
+"""A bin or leaf holds rows enough to expect this many leads with the outcome, and as many without."""
 COPIES = 40
 MOST_SHUFFLES = 5
 """Shuffled copies of features that one without effect has to beat to be a reason, and models fitted for it at most."""
@@ -60,6 +65,24 @@ def beyond_shuffled(
         winners = won if winners is None else winners & won
     assert winners is not None
     return winners
+
+
+def fewest_rows(outcome: np.ndarray, weight: np.ndarray) -> int:
+    """Return how many leads a bin or leaf has to hold: 30, or more where the base rate is far from a half."""
+    rate = float(np.average(outcome, weights=weight))
+    return max(FEWEST_ROWS, math.ceil(FEWEST_EXPECTED / min(rate, 1 - rate)))
+
+
+def mapped_across(raw: np.ndarray, outcome: np.ndarray, weight: np.ndarray, folds: np.ndarray) -> np.ndarray:
+    """Return calibrated out-of-fold probabilities: each fold's raw log-odds by the map fitted on those of the others.
+
+    A map fitted on the same rows would make their calibration right by construction, and nothing could be read from it.
+    """
+    found = np.zeros(len(raw))
+    for fold in np.unique(folds):
+        others, mine = folds != fold, folds == fold
+        found[mine] = logistic_map(raw[others], outcome[others], weight[others]).probability(raw[mine])
+    return found
 
 
 def log_loss(log_odds: np.ndarray, outcome: np.ndarray) -> np.ndarray:

@@ -96,6 +96,12 @@ class ModelCard:
             {key: tuple(value) if isinstance(value, list) else value for key, value in one.items()}
             for one in found["features"]
         ]
+        fields = set(FeatureSummary.__dataclass_fields__)
+        if any(set(one) != fields for one in tuples):
+            raise ValueError(
+                f"the model card's features have not the fields {sorted(fields)}. It was written by another version of "
+                "the suite: train the model again."
+            )
         features = [FeatureSummary(**one) for one in tuples]
         pairs = [(str(what), str(value)) for what, value in found["validity"]]
         rest = {key: value for key, value in found.items() if key not in ("features", "validity", "limits")}

@@ -29,11 +29,17 @@ from smarketing.measures.scoring.study import DRAWS, Model, whole_weeks
 from smarketing.measures.scoring.study_card import JUDGED, label_of
 from smarketing.measures.scoring.validity import Leads, Measured, Validity, judge, measured
 
+RECENT_DAYS = 28
+"""Leads of so many last days are held against those that the model learned from."""
+
 UNMET = 0.2
 """Above this share of values that training never held, a category no longer means what the model learned."""
 
 SURE = 0.99
 """An alarm that is asked every week, of a model whose own level was estimated, has to be surer than 95 %."""
+
+MATTERS = 0.1
+"""A shift of level below this (a tenth of the odds) is no reason to call a model aged, however sure."""
 
 FEWEST_DRAWS = 400
 """Draws of the bootstrap that an interval this sure needs."""
@@ -90,6 +96,10 @@ def check_fit(sample: Sample, saved: Saved, definitions: Definitions, scoring: S
             "again."
         )
     summaries = card.features
+    if sample.at is not None and sample.as_of is not None:
+        # Of all leads ever, a system that was renamed last month would be a small part.
+        recent = days_seen(sample, sample.as_of) < RECENT_DAYS
+        sample = sample.take(recent) if recent.any() else sample
     faults = []
     for summary in summaries:
         values = sample.features[summary.name]
@@ -111,7 +121,7 @@ def watch(
     definitions: Definitions,
     scoring: Scoring,
     *,
-    recent_days: int = 28,
+    recent_days: int = RECENT_DAYS,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Monitor:
@@ -211,12 +221,17 @@ def _since(
 def _state(since: Validity, shift: Measured, skill: Measured) -> tuple[State, str]:
     if since.reason:
         return "cannot tell", f"too little has come of leads since it was judged ({since.reason})"
-    if not skill.lower > 0:
+    if skill.upper <= 0:
         return "refit", (
-            f"on {since.n:,} leads since, its probabilities, their level mended, are not surely better than the base "
-            f"rate (Brier skill {skill.value:.3f}, 95% interval from {skill.lower:.3f})"
+            f"on {since.n:,} leads since, its probabilities, their level mended, are surely no better than the base "
+            f"rate (Brier skill {skill.value:.3f}, 95% interval up to {skill.upper:.3f})"
         )
-    if shift.lower > 0 or shift.upper < 0:
+    if not skill.lower > 0:
+        return "cannot tell", (
+            f"the {since.n:,} leads since are too few to say whether its probabilities still beat the base rate (Brier "
+            f"skill {skill.value:.3f}, 95% interval from {skill.lower:.3f})"
+        )
+    if (shift.lower > 0 or shift.upper < 0) and abs(shift.value) >= MATTERS:
         side = "more" if shift.value > 0 else "fewer"
         return "recalibrate", f"of {since.n:,} leads since, clearly {side} got there than it promised"
     return "holds", f"on {since.n:,} leads since, nothing says that its probabilities are off"

@@ -98,8 +98,8 @@ class Design:
             found.append(np.array([*(np.cumsum([0.0, *levels]) if self.ordered[i] else levels), missing]))
         return tuple(found)
 
-    def centred(self, coefficients: np.ndarray, weight: np.ndarray) -> tuple[tuple[np.ndarray, ...], float]:
-        """Return `values` less the average lead's, and the sum of what that took away; 0 where missing is unlearned."""
+    def centred(self, coefficients: np.ndarray, weight: np.ndarray) -> Centred:
+        """Return `values` less the average lead's."""
         known, found, total = weight > 0, [], 0.0
         for value, code, learned in zip(self.values(coefficients), self.codes, self.learned, strict=True):
             mean = float(np.average(value[code[known]], weights=weight[known]))
@@ -107,11 +107,11 @@ class Design:
             moved[-1] *= learned
             found.append(moved)
             total += mean
-        return tuple(found), total
+        return Centred(values=tuple(found), mean=total)
 
     def spreads(self, coefficients: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Return the standard deviation over rows of what each feature adds to the log-odds."""
-        known, (centred, _) = weight > 0, self.centred(coefficients, weight)
+        known, centred = weight > 0, self.centred(coefficients, weight).values
         squares = [
             np.average(value[code[known]] ** 2, weights=weight[known])
             for value, code in zip(centred, self.codes, strict=True)
@@ -129,6 +129,17 @@ class Design:
             learned=self.learned * 2,
             means=self.means * 2,
         )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Centred:
+    """What each feature's codes add to the log-odds against the average lead, whose own sum is ``mean``.
+
+    The last place is that of missing: 0 where training held too little of it.
+    """
+
+    values: tuple[np.ndarray, ...]
+    mean: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -187,14 +198,16 @@ def cross_validate(
     regressions = [
         Regression(train.matrix, outcome[rows], weight[rows]) for train, (rows, _) in zip(trains, places, strict=True)
     ]
-    penalties = _allowed(regressions[0], most)
+    known = weight > 0
+    whole = Regression(design.rows(known).matrix, outcome[known], weight[known])
+    penalties = _allowed(whole, most)
     paths = [list(regression.path(penalties, close=ROUGH)) for regression in regressions]
     plain = {penalty: [path[i] for path in paths] for i, penalty in enumerate(penalties)}
     first = min(penalties, key=lambda penalty: _loss(design, plain[penalty], places, outcome, weight))
     strengths = [
         _strengths(train, one, weight[rows]) for train, (rows, _), one in zip(trains, places, plain[first], strict=True)
     ]
-    again = [p for p in penalties if most is None or regressions[0].effective(p, strengths[0]) <= most]
+    again = [p for p in penalties if most is None or whole.effective(p, strengths[0]) <= most]
     paths = [
         list(regression.path(again, strength, close=ROUGH))
         for regression, strength in zip(regressions, strengths, strict=True)
@@ -240,15 +253,15 @@ def round_to_points(design: Design, fitted: Fitted, outcome: np.ndarray, weight:
     10 points double the odds; where rounding changes the training AUC by 0.001 or more 20 do, and so on.
     """
     known = weight > 0
-    centred, mean = design.centred(fitted.coefficients, weight)
-    exact = sum(value[code] for value, code in zip(centred, design.codes, strict=True))
+    centred = design.centred(fitted.coefficients, weight)
+    exact = sum(value[code] for value, code in zip(centred.values, design.codes, strict=True))
     wanted = roc_auc_score(outcome[known], exact[known], sample_weight=weight[known])
     for halvings in range(FINEST + 1):
         unit = math.log(2) / (POINTS_TO_DOUBLE * 2**halvings)
         card = Points(
-            start=round(fitted.intercept + mean, DECIMALS),
+            start=round(fitted.intercept + centred.mean, DECIMALS),
             unit=unit,
-            points=tuple(np.rint(value / unit).astype(np.int64) for value in centred),
+            points=tuple(np.rint(value / unit).astype(np.int64) for value in centred.values),
         )
         auc = roc_auc_score(outcome[known], card.log_odds(design)[known], sample_weight=weight[known])
         if abs(auc - wanted) < AUC_LOST:

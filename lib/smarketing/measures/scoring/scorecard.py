@@ -28,7 +28,7 @@ from smarketing.measures.scoring.encoding import (
     fit_levels,
     probability_in_engine,
 )
-from smarketing.measures.scoring.folds import beyond_shuffled, check_training, grouped_folds
+from smarketing.measures.scoring.folds import beyond_shuffled, check_training, fewest_rows, grouped_folds, mapped_across
 from smarketing.measures.scoring.points import (
     Design,
     cross_validate,
@@ -40,9 +40,6 @@ from smarketing.measures.scoring.sample import Feature
 
 MOST_BINS = 5
 MOST_LEVELS = 30
-FEWEST_ROWS = 30
-FEWEST_EXPECTED = 5
-"""A bin holds rows enough to expect this many leads with the outcome, and as many without, at the base rate."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +205,7 @@ def fit_scorecard(
     check_training(features, roles, outcome, weight, cluster)
     known = weight > 0
     scaled = weight / weight[known].mean()
-    fewest = _fewest_rows(outcome[known], scaled[known])
+    fewest = fewest_rows(outcome[known], scaled[known])
     columns = [column_of(features, role) for role in roles]
     cuts = _cuts(columns, roles, known, fewest)
     design = Design.of(
@@ -239,7 +236,7 @@ def fit_scorecard(
         penalty=crossed.penalty,
         selective=crossed.first_penalty is not None,
         beyond_chance=tuple(role.name for role, matters in zip(roles, matter, strict=True) if matters),
-        out_of_fold=expit(calibration.log_odds(crossed.out_of_fold)),
+        out_of_fold=mapped_across(crossed.out_of_fold, outcome, scaled, folds),
     )
 
 
@@ -252,7 +249,7 @@ def count_parameters(
     lack it. Of the outcome, only the base rate is looked at: it says how many leads a bin needs.
     """
     known = weight > 0
-    fewest = _fewest_rows(outcome[known], weight[known])
+    fewest = fewest_rows(outcome[known], weight[known])
     columns = [column_of(features, role) for role in roles]
     cuts = _cuts(columns, roles, known, fewest)
     lacking = sum((cut.codes(c)[known] == MISSING).sum() >= fewest for cut, c in zip(cuts, columns, strict=True))
@@ -269,12 +266,6 @@ def _cuts(
         else fit_levels(column[known], at_most=MOST_LEVELS, at_least=fewest)
         for role, column in zip(roles, columns, strict=True)
     ]
-
-
-def _fewest_rows(outcome: np.ndarray, weight: np.ndarray) -> int:
-    """Return how many leads a bin has to hold."""
-    rate = float(np.average(outcome, weights=weight))
-    return max(FEWEST_ROWS, math.ceil(FEWEST_EXPECTED / min(rate, 1 - rate)))
 
 
 def _factor(

@@ -129,7 +129,8 @@ def study(drawn: Drawn, definitions: Definitions, scoring: Scoring, *, draws: in
     model: Model = card if choice.chosen == "scorecard" else trees
     judged = np.flatnonzero(fit_rows if split is None else split.test)
     settled = known if split is None else _matured(sample, labels, scoring)
-    leads = _leads(sample, settled, judged, scoring, split, week_starts)
+    fraction = len(sample) / max(drawn.population, 1) if drawn.population > len(sample) else 1.0
+    leads = _leads(sample, settled, judged, scoring, split, week_starts, fraction=fraction)
     probability = model.out_of_fold if split is None else model.probability(x.iloc[judged])
     rivals = _rivals(sample, judged)
     later = judge(
@@ -143,7 +144,7 @@ def study(drawn: Drawn, definitions: Definitions, scoring: Scoring, *, draws: in
         options = {"probabilities": ("score",), "evidence": evidence, "draws": draws, "seed": seed}
         unseen = judge(apart, {"score": probability[new]}, **options)["score"]  # type: ignore[arg-type]
         if unusable == "":
-            at_random = _at_random(blank, model, week_starts, evidence, draws=draws, seed=seed)
+            at_random = _at_random(blank, model, later["score"].selected, week_starts, evidence, draws=draws, seed=seed)
     inside = _leads(sample, known, np.flatnonzero(fit_rows), scoring, None, week_starts)
     families = judge(
         replace(inside, what="training leads, out of fold"),
@@ -240,6 +241,8 @@ def _leads(
     scoring: Scoring,
     split: Split | None,
     week_starts: str,
+    *,
+    fraction: float = 1.0,
 ) -> Leads:
     """Return the leads at these positions to judge scores on, with the weeks in which they competed."""
     outcome = labels.value[positions].astype(np.float64)
@@ -259,7 +262,8 @@ def _leads(
         weight=weight,
         cluster=sample.cluster[positions],
         week=whole_weeks(sample.at[positions], *tested_days(sample, scoring, split), week_starts),
-        capacity=float(scoring.weekly_capacity or 0),
+        capacity=float(scoring.weekly_capacity or 0) * fraction,
+        fraction=fraction,
     )
 
 
@@ -301,7 +305,7 @@ def _rivals(sample: Sample, judged: npt.NDArray[np.int64]) -> dict[str, FloatArr
 
 
 def _at_random(
-    blank: Study, model: Model, week_starts: str, evidence: Evidence, *, draws: int, seed: int
+    blank: Study, model: Model, selected: float, week_starts: str, evidence: Evidence, *, draws: int, seed: int
 ) -> Validity | None:
     """Judge the same kind of model on a random split of all leads, which is what flatters."""
     sample, scoring = blank.sample, blank.scoring
@@ -323,7 +327,9 @@ def _at_random(
         )
     else:
         again = fit_boosting(x.iloc[train], blank.used, *given, seed=seed)
-    leads = replace(_leads(sample, labels, test, scoring, None, week_starts), what="leads of a random split")
+    leads = _leads(sample, labels, test, scoring, None, week_starts)
+    # As large a part of these as of the later leads, so that what it catches can be compared.
+    leads = replace(leads, what="leads of a random split", capacity=max(selected * float(leads.weight.sum()), 1.0))
     probability = again.probability(x.iloc[test])
     return judge(leads, {"score": probability}, probabilities=("score",), evidence=evidence, draws=draws, seed=seed)[
         "score"

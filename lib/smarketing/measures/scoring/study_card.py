@@ -26,7 +26,9 @@ def card_of(study: Study, view: View) -> ModelCard:
     sample, scoring, found = study.sample, study.scoring, study.validity
     assert study.model is not None and found is not None
     dated = study.split is not None and sample.at is not None
-    training = study.split.train if study.split is not None else np.ones(len(sample), dtype=bool)
+    training = study.known.weight > 0
+    if study.split is not None:
+        training &= study.split.train
     days = sample.at[training].astype("datetime64[D]") if dated and sample.at is not None else None
     label = label_of(scoring, view.definitions)
     entry = scoring

@@ -19,7 +19,7 @@ from smarketing.estimates.bootstrap import clustered_weights, percentile_interva
 from smarketing.estimates.calibration import cluster_sums
 from smarketing.estimates.clusters import share
 from smarketing.estimates.ranking import Worklist, worklist
-from smarketing.measures.scoring.validity import Leads
+from smarketing.measures.scoring.validity import PER, Leads
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -28,9 +28,6 @@ POINTS = 40
 
 CLOSE = 0.01
 """A rate within a point of its promise keeps it: with enough leads any difference is clear, however small."""
-
-PER = 100
-"""Without dates, amounts are for so many leads instead of a week."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ def cost_curve(
     inside = places.rows.kept
     p, y = np.asarray(probability, dtype=np.float64)[inside], leads.outcome[inside]
     even = min(cost / value_of_stage, 1.0) if value_of_stage > 0 else 1.0
-    units = float(leads.weeks) if leads.week is not None else float(leads.in_whole_weeks.sum()) / PER
+    units = leads.units
     full = _capacity_threshold(p, places.rows.weight, leads.capacity * (leads.weeks if leads.week is not None else 1))
     marks = {"agreed": agreed, "break-even": even, "capacity": full}
     grid = np.unique(
@@ -140,7 +137,7 @@ def cost_curve(
         named=pd.DataFrame(named),
         value_of_stage=value_of_stage,
         cost=cost,
-        capacity=leads.capacity,
+        capacity=leads.capacity / (leads.fraction if leads.week is not None else units),
         per="a week" if leads.week is not None else f"per {PER} leads",
         what=leads.what,
     )
@@ -152,7 +149,7 @@ def value_at_capacity(leads: Leads, score: FloatArray, *, value_of_stage: float,
         np.where(np.isnan(score), -np.inf, score), leads.outcome, leads.in_whole_weeks, group=leads.week,
         capacity=leads.capacity,
     )  # fmt: skip
-    units = float(leads.weeks) if leads.week is not None else float(leads.in_whole_weeks.sum()) / PER
+    units = leads.units
     worked = places.rows.weight * places.taken(None)
     return float((worked * (places.rows.outcome * value_of_stage - cost)).sum()) / units
 
@@ -178,7 +175,7 @@ def gain_at_capacity(
         )
         for s in (score, other)
     ]  # fmt: skip
-    units = float(leads.weeks) if leads.week is not None else float(leads.in_whole_weeks.sum()) / PER
+    units = leads.units
 
     def gain(times: FloatArray | None) -> float:
         money = [_money(places, times, value_of_stage, cost) for places in taken]

@@ -22,7 +22,7 @@ from smarketing.measures.scoring.features import Drawn, usable
 from smarketing.measures.scoring.folds import FEWEST_CLUSTERS
 from smarketing.measures.scoring.labels import Labels, labels_at
 from smarketing.measures.scoring.sample import Feature, Sample
-from smarketing.measures.scoring.uplift_judging import Judged, Targeting, contrast
+from smarketing.measures.scoring.uplift_judging import Judged, Targeting, contrast, ranked
 from smarketing.measures.scoring.uplift_scores import two_scores
 from smarketing.measures.view import View
 
@@ -59,6 +59,8 @@ class Uplift:
     contrast
         Effect in the cell likely least and moved most (1, 3), less that in the cell likely most and moved least (3, 1);
         NaN where either is withheld.
+    luck
+        Which part of the uplift score's variance is luck, 0 to 1; intervals along it are wider by sqrt(1 + luck).
     overlap
         Share of the likeliest third that is in the most moved third too. A third of it would be by chance.
     subject_id
@@ -80,6 +82,7 @@ class Uplift:
     difference: Resampled
     disagreement: pd.DataFrame
     contrast: Difference
+    luck: float
     overlap: float
     subject_id: npt.NDArray[np.object_]
 
@@ -131,7 +134,8 @@ def uplift(
     Notes
     -----
     The experiment has to have been randomised, by lead or by account, with one share treated for all. Scores are
-    `uplift_scores.two_scores`; their intervals are of these scores, not of fitting them anew.
+    `uplift_scores.two_scores`, ranked within folds; intervals know that the uplift score has learned from the other
+    folds' luck (`uplift_judging`). They are of these scores, not of those that another list would give.
     """
     found = arms(view, drawn.sample, treated=treated, control=control, experiment=experiment)
     if isinstance(found, NotApplicable):
@@ -141,7 +145,8 @@ def uplift(
         return NotApplicable(reason)
     labels = _labels(sample, scoring)
     if labels.reason:
-        return NotApplicable(labels.reason)
+        unknown = "the outcome is not recorded for any lead in the two arms"
+        return NotApplicable(unknown if sample.at is None else labels.reason)
     known = labels.weight > 0
     sample = sample.take(known)
     judged = Judged(
@@ -162,7 +167,9 @@ def uplift(
     scores = two_scores(
         sample.features, roles, judged.outcome, judged.treated, judged.weight, judged.cluster, seed=seed
     )
-    cells = judged.disagreement(scores.propensity, scores.uplift)
+    likely = ranked(scores.propensity, scores.fold, judged.weight, luck=0.0)
+    moved = ranked(scores.uplift, scores.fold, judged.weight, luck=scores.luck)
+    cells = judged.disagreement(likely, moved)
     return Uplift(
         experiment=found.experiment,
         treated=found.treated,
@@ -174,12 +181,13 @@ def uplift(
         events=int(judged.outcome.sum()),
         accounts=len(np.unique(judged.cluster)),
         average=judged.effect(),
-        propensity=judged.targeting(scores.propensity),
-        uplift=judged.targeting(scores.uplift),
-        difference=judged.paired(scores.uplift, scores.propensity),
+        propensity=judged.targeting(likely),
+        uplift=judged.targeting(moved),
+        difference=judged.paired(moved, likely),
         disagreement=cells,
         contrast=contrast(cells),
-        overlap=judged.overlap(scores.propensity, scores.uplift),
+        luck=scores.luck,
+        overlap=judged.overlap(likely, moved),
         subject_id=sample.subject_id,
     )
 

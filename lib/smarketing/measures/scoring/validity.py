@@ -25,6 +25,9 @@ IntArray = npt.NDArray[np.int64]
 FEWEST = 10
 """With fewer leads of either kind, no measure of a score is more than luck."""
 
+PER = 100
+"""Without dates, amounts are for so many leads instead of a week."""
+
 SHARES = tuple(round(0.02 * step, 2) for step in range(51))
 """The shares of leads at which a gains curve is drawn."""
 
@@ -36,7 +39,7 @@ class Leads:
     ``what`` names them within a sentence. ``outcome`` is 1 where the stage was reached in time, ``weight`` stands for
     leads too young to be judged (1 where none is), ``cluster`` is the account. ``week`` groups leads that compete for
     the same places, -1 where a week is only partly in the data; None where there are no dates, and ``capacity`` is then
-    for all leads together. ``weeks`` is how many whole weeks there are.
+    for all leads together. ``fraction`` of all leads were drawn; ``capacity`` is that part of what sales can work.
     """
 
     what: str
@@ -45,6 +48,7 @@ class Leads:
     cluster: IntArray
     week: IntArray | None
     capacity: float
+    fraction: float = 1.0
 
     def __len__(self) -> int:
         return int((self.weight > 0).sum())
@@ -78,8 +82,16 @@ class Leads:
 
     @property
     def weeks(self) -> int:
-        """How many whole weeks there are; 0 without dates."""
-        return 0 if self.week is None else len(np.unique(self.week[(self.week >= 0) & (self.weight > 0)]))
+        """How many whole weeks there are from the first to the last, those without a lead too; 0 without dates."""
+        whole = np.zeros(0, dtype=np.int64) if self.week is None else self.week[self.week >= 0]
+        return int(whole.max() - whole.min()) + 1 if len(whole) else 0
+
+    @property
+    def units(self) -> float:
+        """By what sums are divided to be those of a week of all leads, or of `PER` leads where there are no dates."""
+        if self.week is not None:
+            return max(self.weeks, 1) * self.fraction
+        return float(self.weight.sum()) / PER
 
     def only(self, mask: npt.NDArray[np.bool_], what: str) -> Leads:
         """Return some of the leads."""
@@ -93,6 +105,7 @@ class Leads:
             cluster=self.cluster[mask],
             week=week,
             capacity=max(self.capacity * share, 1e-9),
+            fraction=self.fraction * share,
         )
 
     def too_few(self, evidence: Evidence) -> str:

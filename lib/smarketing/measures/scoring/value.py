@@ -16,7 +16,7 @@ class StageValue:
     """Money a lead is worth from the stage on, in the reporting currency; None with ``reason`` where it is not known.
 
     ``win_share`` of those ``n`` who entered the stage win within ``horizon`` days, and ``mean_amount`` is the mean won
-    amount (of ``won`` deals of the same days); both are None where the definitions state the value.
+    amount (of all ``won`` deals by the day); both are None where the definitions state the value.
     """
 
     value: float | None

@@ -21,7 +21,6 @@ from smarketing.measures.scoring.study import Study
 from smarketing.measures.scoring.validity import Leads, judge
 
 FloatArray = npt.NDArray[np.float64]
-FITS = ("D", "C", "B", "A")
 PARTS = 4
 
 
@@ -58,7 +57,8 @@ def grid(study: Study, evidence: Evidence) -> Grid | NotApplicable:
         for engagement in range(int(cut["engagement"].max()) + 1):
             mine = (cut["fit"] == fit) & (cut["engagement"] == engagement)
             rows.append(
-                {"fit": FITS[fit], "engagement": str(engagement + 1)} | _rate(study.leads, mine, total, evidence)
+                {"fit": chr(ord("A") + int(cut["fit"].max()) - fit), "engagement": str(engagement + 1)}
+                | _rate(study.leads, mine, total, evidence)
             )
     return Grid(pd.DataFrame(rows), study.leads.what)
 
@@ -95,7 +95,7 @@ class Stability:
     what: str
 
 
-def stability(study: Study, evidence: Evidence, *, most: int = 8, draws: int = 200, seed: int = 0) -> Stability:
+def stability(study: Study, evidence: Evidence, *, most: int = 6, draws: int = 200, seed: int = 0) -> Stability:
     """Judge the score by quarter and by segment; of many segments the ``most`` largest are shown."""
     columns = ["by", "group", "n", "events", "auc", "auc_lower", "auc_upper", "predicted", "rate", "lower", "upper",
                "off", "reason"]  # fmt: skip
@@ -140,7 +140,9 @@ def _groups(study: Study) -> dict[str, npt.NDArray[np.object_]]:
         found["quarter"] = np.array([f"{q.year} Q{q.quarter}" for q in quarter], dtype=object)
     for name in study.sample.segments.columns:
         values = study.sample.segments[name].iloc[study.judged].fillna("(blank)").to_numpy(dtype=object)
-        found[name] = values
+        # One value for all, such as an attribute that nobody records, parts nobody.
+        if len(set(values)) > 1:
+            found[name] = values
     return found
 
 

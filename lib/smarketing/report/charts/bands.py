@@ -164,7 +164,7 @@ def _promise(row: pd.Series) -> tuple[str, str, str]:
     if any(formats.is_missing(row[name]) for name in ("kept", "rate", "predicted")):
         return "◌", "too few to tell", "muted"
     if bool(row["kept"]):
-        return "✓", "promise kept", "ahead"
+        return "✓", "in line", "ahead"
     if row["rate"] < row["predicted"]:
         return "▼", "fewer than promised", "behind"
     return "▲", "more than promised", "warn"

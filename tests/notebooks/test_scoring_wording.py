@@ -1,0 +1,409 @@
+"""Sentences about a score have no fixed side: each is told both ways, from results that point both ways."""
+
+from __future__ import annotations
+
+from datetime import date
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scoring_worlds import definitions, scoring_of
+from smarketing.measures.scoring.leakage import Audit
+from smarketing.measures.scoring.leakage_signs import Flag
+from smarketing.measures.scoring.monitor import Monitor, State
+from smarketing.measures.scoring.threshold import Bands, CostCurve
+from smarketing.measures.scoring.validity import Measured, Validity
+from smarketing.measures.scoring.views import Grid, Importance, Stability
+from smarketing.report import scoring_findings, scoring_watch, scoring_wording, uplift_wording
+
+NAN = float("nan")
+
+
+def measured(name: str, value: float, by: float = 0.05) -> Measured:
+    return Measured(name=name, value=value, lower=value - by, upper=value + by)
+
+
+def validity(*, reason: str = "", rate: float = 0.1, accounts: int = 900, **values: float) -> Validity:
+    usual = {"auc": 0.75, "average_precision": 0.3, "lift": 2.0, "captured": 0.6, "brier_skill": 0.1,
+             "calibration_intercept": 0.0, "calibration_slope": 1.0}  # fmt: skip
+    found = tuple(measured(name, value) for name, value in (usual | values).items())
+    return Validity(
+        score="score", what="later leads", n=1_000, events=100, accounts=accounts, rate=rate, selected=0.3,
+        measures=found, reason=reason,
+    )  # fmt: skip
+
+
+def study(found: Validity | None = None, *, flags: tuple[Flag, ...] = (), **more: Any) -> Any:
+    """What sentences read of a study."""
+    told = validity() if found is None else found
+    given = {
+        "scoring": scoring_of(), "validity": told, "later": {"score": told}, "unusable": "", "usable": True,
+        "forward": True, "split": None, "probability": np.array([0.2, 0.2]),
+        "leads": SimpleNamespace(weight=np.ones(2)),
+        "audit": Audit(flags=flags, powers=pd.DataFrame(), leads=500, events=60, reason=more.pop("undecided", None)),
+    }  # fmt: skip
+    return SimpleNamespace(**(given | more))
+
+
+def flag(label: str, fakes: float | None = 0.9, severity: str = "exclude") -> Flag:
+    return Flag(
+        code="LK02", feature=label, label=label, title="too strong", evidence="it is", remedy="ask", fakes=fakes,
+        severity=severity,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def curve(**changes: float) -> CostCurve:
+    """A curve on which 40 leads a week are passed at the agreed 0.2, and 60 where a lead pays for itself, at 0.1."""
+    told = {"even": 0.1, "passed": 60.0, "worked": 50.0, "gain": 300.0, "by": 100.0, "now": 40.0, "work": 40.0,
+            "capacity": 50.0} | changes  # fmt: skip
+    agreed = {"name": "agreed", "threshold": 0.2, "passed": told["now"], "worked": told["work"], "reached": 10.0,
+              "value": 1_000.0, "gain": 0.0, "gain_lower": 0.0, "gain_upper": 0.0}  # fmt: skip
+    even = {"name": "break-even", "threshold": told["even"], "passed": told["passed"], "worked": told["worked"],
+            "reached": 12.0, "value": 1_000.0 + told["gain"], "gain": told["gain"],
+            "gain_lower": told["gain"] - told["by"], "gain_upper": told["gain"] + told["by"]}  # fmt: skip
+    return CostCurve(
+        rows=pd.DataFrame(), named=pd.DataFrame([agreed, even]), value_of_stage=100.0, cost=10.0,
+        capacity=told["capacity"], per="a week", what="later leads",
+    )  # fmt: skip
+
+
+def test_what_the_capacity_catches_stands_beside_the_present_rules() -> None:
+    alone = scoring_wording.gains_title(study())
+    assert alone == "Working 30.0% of leads by score catches 60.0% of good ones"
+    both = study(later={"score": validity(), "present": validity(captured=0.7)})
+    assert scoring_wording.gains_title(both) == f"{alone}; the present rules catch 70.0%"
+    thin = study(validity(reason="only 12 later leads, fewer than 30"))
+    assert scoring_wording.gains_title(thin) == "The score cannot be judged: only 12 later leads, fewer than 30"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"calibration_intercept": 0.3}, "Probabilities are too low on average: 20.0% predicted, 10.0% came true"),
+        ({"calibration_intercept": -0.3}, "Probabilities are too high on average: 20.0% predicted, 10.0% came true"),
+        ({"calibration_slope": 1.3}, "Probabilities are right on average, and too timid at the ends"),
+        ({"calibration_slope": 0.7}, "Probabilities are right on average, and too extreme at the ends"),
+        ({}, "Probabilities can be taken at their word: no clear departure from what happened"),
+        ({"reason": "thin"}, "Whether probabilities can be taken at their word is withheld"),
+    ],
+)
+def test_whether_probabilities_are_right(values: dict[str, Any], said: str) -> None:
+    assert scoring_wording.calibration_title(study(validity(**values))) == said
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ((), "No column gives the outcome away"),
+        ((flag("Tags", severity="warn"),), "No column gives the outcome away"),
+        ((flag("Tags"),), "Left out: tags, which alone would fake an AUC of 0.90"),
+        ((flag("Tags"), flag("Tags", 0.95)), "Left out: tags, which alone would fake an AUC of 0.90"),
+        ((flag("Tags"), flag("notes", None)), "Left out: tags and notes; tags alone would fake an AUC of 0.90"),
+        ((flag("Tags", None),), "Left out: tags"),
+        (tuple(flag(name, 0.8) for name in "abcdef"), "Left out: a, b, c, d and 2 more; a alone would fake an AUC of "
+         "0.80"),
+    ],
+)  # fmt: skip
+def test_what_was_left_out(flags: tuple[Flag, ...], said: str) -> None:
+    assert scoring_wording.leakage_title(study(flags=flags)) == said
+
+
+def test_an_audit_of_too_few_is_undecided() -> None:
+    assert scoring_wording.leakage_title(study(undecided="only 9 events")) == "The audit is undecided: only 9 events"
+
+
+def test_what_would_have_been_claimed_may_be_the_same() -> None:
+    def claimed(auc: float) -> str:
+        rows = [("", "scorecard", 0.72), ("", "boosting", 0.70), ("tags", "scorecard", auc)]
+        return scoring_wording.claims_title(pd.DataFrame(rows, columns=["with_columns", "family", "auc"]))
+
+    assert claimed(0.95) == "With what was left out, the score would claim an AUC of 0.95 instead of 0.72"
+    assert claimed(0.70) == "With what was left out, the score would claim an AUC of 0.70 instead of 0.72"
+    assert claimed(0.722) == "With what was left out, the score would claim the same AUC of 0.72"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "Lowering the line to where a lead pays for itself passes 20 more leads to sales a week, which works 10 "
+         "more"),
+        ({"even": 0.3, "passed": 25.0, "worked": 39.0}, "Raising the line to where a lead pays for itself passes 15 "
+         "fewer leads to sales a week, which works 1 fewer"),
+        ({"passed": 41.0, "worked": 40.0}, "Lowering the line to where a lead pays for itself passes 1 more lead to "
+         "sales a week, which works as many"),
+        ({"passed": 40.1, "worked": 40.0}, "Moving the line to where a lead pays for itself changes next to nothing in "
+         "leads and work"),
+        ({"even": 0.2}, "The line is where a lead pays for itself"),
+    ],
+)  # fmt: skip
+def test_what_moving_the_line_costs_either_team(changes: dict[str, float], said: str) -> None:
+    assert scoring_wording.line_title(curve(**changes)) == said
+
+
+@pytest.mark.parametrize(
+    ("changes", "claim", "end"),
+    [
+        ({}, "leaves 10 places a week of sales' capacity unused.", "would change value by +$300 a week (95% interval "
+         "+$200 to +$400)."),
+        ({"work": 49.0, "now": 49.0, "gain": -300.0}, "leaves 1 place a week of sales' capacity unused.", "would "
+         "change value by −$300 a week (95% interval −$400 to −$200)."),
+        ({"now": 60.0, "work": 50.0, "by": 500.0}, "passes 10 leads a week more than sales can work.", "would make no "
+         "clear difference in money."),
+        ({"now": 51.0, "work": 50.0, "even": 0.2}, "passes 1 lead a week more than sales can work.", "That is the "
+         "agreed line."),
+        ({"now": 50.0, "work": 50.0}, "fits the capacity of sales.", "+$400)."),
+    ],
+)  # fmt: skip
+def test_whether_the_threshold_fits(changes: dict[str, float], claim: str, end: str) -> None:
+    told = scoring_findings.findings(study(), curve(**changes), _no(), None, definitions())
+    (found,) = [finding for finding in told if finding.evidence == "fig-threshold"]
+    assert found.claim == f"The agreed threshold of 20.0% {claim}"
+    assert found.detail.endswith(end)
+
+
+def _no() -> Any:
+    from smarketing.measures.results import NotApplicable
+
+    return NotApplicable("nothing")
+
+
+@pytest.mark.parametrize(
+    ("gain", "claim"),
+    [
+        (
+            (500.0, 100.0, 900.0),
+            "Working by the score would have put more value into the same places than the present rules.",
+        ),
+        (
+            (-500.0, -900.0, -100.0),
+            "Working by the score would have put less value into the same places than the present rules.",
+        ),
+        ((500.0, -100.0, 900.0), "The score is not clearly better or worse in money than the present rules."),
+    ],
+)
+def test_whether_the_score_brings_more_than_the_present_rules(gain: tuple[float, float, float], claim: str) -> None:
+    told = scoring_findings.findings(study(), curve(), _no(), gain, definitions())
+    assert claim in [finding.claim for finding in told]
+
+
+def test_the_findings_of_a_study_change_sides() -> None:
+    def claims(found: Any, promises: Any = None) -> list[str]:
+        told = scoring_findings.findings(found, _no(), promises or _no(), None, definitions())
+        return [finding.claim for finding in told]
+
+    assert claims(study()) == ["The score can be trusted to order leads."]
+    assert claims(study(forward=False)) == ["The score orders leads, out of fold."]
+    refused = study(usable=False, unusable="its lift is not surely above 1.2")
+    assert claims(refused) == ["There is no usable score."]
+    assert scoring_findings.bottom_line(refused, definitions()) == (
+        "No score is given out: its lift is not surely above 1.2."
+    )
+    assert claims(study(flags=(flag("tags"),)))[1] == "1 column was left out for knowing too much."
+    assert claims(study(flags=(flag("tags"), flag("notes"))))[1] == "2 columns were left out for knowing too much."
+    assert claims(study(flags=(flag("tags", severity="warn"),)))[1] == "1 column is to be looked at."
+    assert claims(study(), bands(True, False))[1] == "1 band did not keep what it promises."
+    assert claims(study(), bands(False, False))[1] == "2 bands did not keep what they promise."
+    assert claims(study(), bands(True, True)) == claims(study())
+
+
+def test_a_good_lead_is_said_in_the_words_of_its_label() -> None:
+    flat = scoring_of(
+        to_stage=None, within_days=None, outcome="converted", weekly_capacity=None, capacity_share=0.2,
+        words={"converted": "customer"},
+    )  # fmt: skip
+    for scoring, said in (
+        (scoring_of(), "A lead that reaches Sql within 60 days is ranked above one that does not 75.0% of the time"),
+        (flat, "A lead that is marked “customer” is ranked above one that is not 75.0% of the time"),
+    ):
+        told = scoring_findings.findings(study(scoring=scoring), _no(), _no(), None, definitions())
+        assert told[0].detail.lower().startswith(said.lower())
+    assert "of 900 accounts" in told[0].detail
+    same = scoring_findings.findings(study(validity(accounts=1_000)), _no(), _no(), None, definitions())
+    assert "accounts" not in same[0].detail
+
+
+def bands(*kept: bool | None) -> Bands:
+    rows = [{"band": "ABC"[at], "promised": 0.4 - 0.1 * at, "rate": 0.25, "kept": one} for at, one in enumerate(kept)]
+    return Bands(pd.DataFrame(rows).astype({"kept": object}), "later leads")
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ((True,), "What came of band A is in line with what it promises"),
+        ((True, True), "What came of bands A and B is in line with what they promise"),
+        ((True, False), "Band B promised 30.0% and 25.0% came true"),
+        ((False, False), "Band A promised 40.0% and 25.0% came true and band B promised 30.0% and 25.0% came true"),
+        ((None, True), "What came of band B is in line with what it promises"),
+        ((None, None), "Too few leads in any band to hold it to its promise"),
+    ],
+)
+def test_which_bands_kept_their_promise(kept: tuple[bool | None, ...], said: str) -> None:
+    assert scoring_wording.bands_title(bands(*kept)) == said
+
+
+def test_the_grid_is_told_by_its_ends() -> None:
+    rows = pd.DataFrame(
+        [("A", "1", 0.1), ("A", "2", 0.4), ("B", "1", 0.02), ("B", "2", NAN)], columns=["fit", "engagement", "rate"]
+    )
+    assert scoring_wording.grid_title(Grid(rows, "later leads")) == (
+        "Of leads with fit A and engagement 2, 40.0% get there; with fit B and engagement 1, 2.0%"
+    )
+    assert scoring_wording.grid_title(Grid(rows.tail(1), "")) == "Too few leads to compare fit with engagement"
+
+
+def test_what_moves_the_score_in_one_word_or_more() -> None:
+    def title(*weights: float) -> str:
+        rows = [{"label": f"thing {at}", "weight": weight} for at, weight in enumerate(weights)]
+        return scoring_wording.importance_title(Importance(pd.DataFrame(rows)))
+
+    assert title(0.4, 0.0) == "Thing 0 moves the score most, 100.0% of all movement"
+    assert title(0.4, 0.3, 0.2, 0.1) == "Thing 0, thing 1 and thing 2 move the score most, 90.0% of all movement"
+    assert title(0.0) == "The score looks at nothing"
+    assert scoring_wording.card_title(["Source"]) == "One feature moves scores beyond chance: source"
+    assert scoring_wording.card_title(["Source", "Size"]) == (
+        "2 features move scores beyond chance, the widest apart by source"
+    )
+
+
+def test_where_the_score_does_not_hold() -> None:
+    def title(*rows: tuple[float, float, bool]) -> str:
+        frame = [
+            {"by": "region", "group": str(at), "predicted": predicted, "rate": rate, "off": off}
+            for at, (predicted, rate, off) in enumerate(rows)
+        ]
+        return scoring_wording.stability_title(Stability(pd.DataFrame(frame), "later leads"))
+
+    assert title((0.2, 0.3, False)) == "In none of 1 group were probabilities clearly off"
+    assert title((0.2, 0.3, True), (0.3, 0.2, True)) == (
+        "Probabilities were off in 2 of 2 groups: too low for region 0 and too high for region 1"
+    )
+    assert title(*[(0.2, 0.3, True)] * 5) == (
+        "Probabilities were off in 5 of 5 groups: too low for region 0, too low for region 1, too low for region 2 and "
+        "2 more"
+    )
+    assert title((NAN, NAN, False)) == "Too few leads in any group to say whether the score holds there"
+
+
+def monitor(*, shift: float = 0.0, state: State = "holds", moved: tuple[str, ...] = ()) -> Monitor:
+    drift = [{"label": name, "moved": name in moved} for name in (*moved, "still")]
+    return Monitor(
+        drift=pd.DataFrame(drift), watched=400, first=date(2026, 8, 1), last=date(2026, 9, 1), since=validity(),
+        shift=measured("shift", shift), state=state, why="so it is",
+    )  # fmt: skip
+
+
+def given(qualified: int, explored: int, of: int = 5) -> Any:
+    flags = {"qualified": np.arange(of) < qualified, "explore": np.arange(of) >= of - explored}
+    return SimpleNamespace(scored=pd.DataFrame(flags))
+
+
+def test_a_model_that_aged_says_on_which_side() -> None:
+    for shift, said in (
+        (0.4, "Probabilities have been too low since, by 0.40 in log-odds"),
+        (-0.4, "Probabilities have been too high since, by 0.40 in log-odds"),
+        (0.01, "Probabilities since are not clearly off"),
+    ):
+        assert scoring_watch._since_title(monitor(shift=shift)) == said
+
+
+@pytest.mark.parametrize(("state", "weight"), [("holds", 1.2), ("recalibrate", 2.6), ("refit", 2.6)])
+def test_a_model_that_aged_comes_first(state: State, weight: float) -> None:
+    saved: Any = SimpleNamespace(card=SimpleNamespace(family="scorecard", known_at=None))
+    told = scoring_watch.findings(monitor(state=state), given(2, 1), saved)
+    assert (told[0].claim, told[0].weight) == (f"{scoring_watch.STATES[state]}.", weight)
+    assert [finding.claim for finding in told[1:]] == ["2 of 5 new leads qualify."]
+    assert told[1].detail == "1 more was drawn to be worked anyway."
+    (one,) = [f for f in scoring_watch.findings(monitor(), given(1, 0, of=1), saved) if "qualif" in f.claim]
+    assert (one.claim, one.detail) == (
+        "1 of 1 new lead qualifies.", "0 more were drawn to be worked anyway.",
+    )  # fmt: skip
+
+
+def test_what_moved_is_named_or_nothing_did() -> None:
+    assert scoring_watch.drift_title(monitor()) == "No feature moved beyond chance"
+    assert scoring_watch.drift_title(monitor(moved=("Source",))) == "Moved beyond chance: source"
+    assert scoring_watch.drift_title(monitor(moved=tuple("abcde"))) == "Moved beyond chance: a, b, c and 2 more"
+
+
+def interval(value: float, by: float = 0.01) -> Any:
+    return SimpleNamespace(value=value, lower=value - by, upper=value + by)
+
+
+def uplift(moved: float, likely: float, gap: float, **more: Any) -> Any:
+    bins = pd.DataFrame({"effect": [0.01, 0.05]})
+    told = {
+        "uplift": SimpleNamespace(qini=interval(moved), bins=bins, spread=interval(0.04)),
+        "propensity": SimpleNamespace(qini=interval(likely), bins=bins, spread=interval(0.0)),
+        "difference": interval(gap),
+    }
+    return SimpleNamespace(**(told | more))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ((0.05, 0.0, 0.05), "Contacting by who is moved gains more than by who is likely"),
+        ((0.0, 0.05, -0.05), "Contacting by who is likely gains more than by who is moved"),
+        ((0.0, -0.05, 0.05), "Contacting by who is moved gains more than by who is likely, and is not told apart from "
+         "a random order"),
+        ((-0.02, -0.07, 0.05), "Contacting by who is moved gains more than by who is likely, and less than at random"),
+        ((0.05, 0.05, 0.0), "Who is likely and who is moved are not told apart as orders of contact; both beat a "
+         "random one"),
+        ((-0.05, -0.05, 0.0), "Who is likely and who is moved are not told apart as orders of contact; both are worse "
+         "than a random one"),
+        ((0.0, 0.0, 0.0), "Neither who is likely nor who is moved is told apart from a random order of contact"),
+        ((0.015, 0.005, 0.0), "Contacting by who is moved gains more than a random order; the two scores are not told "
+         "apart"),
+        ((0.0, -0.02, 0.0), "Contacting by who is likely gains less than a random order; the two scores are not told "
+         "apart"),
+    ],
+)  # fmt: skip
+def test_who_is_worth_contacting(values: tuple[float, float, float], said: str) -> None:
+    assert uplift_wording.qini_title(uplift(*values)) == said
+
+
+@pytest.mark.parametrize(
+    ("effect", "said"),
+    [
+        (0.05, "Contact raised it by 5.0 points"),
+        (-0.05, "Contact lowered it by 5.0 points"),
+        (0.0, "Contact is not seen to change it: 0.0 pts"),
+    ],
+)
+def test_what_contact_did(effect: float, said: str) -> None:
+    arm = SimpleNamespace(n=100, value=0.1)
+    found: Any = SimpleNamespace(
+        experiment="mail", treated="a", control="b", who="leads", goal="Visit", within_days=14,
+        average=SimpleNamespace(**vars(interval(effect)), treated=arm, control=arm),
+    )  # fmt: skip
+    told = uplift_wording.measured(found)
+    assert said in told and "The outcome is visit within 14 days" in told
+
+
+def test_fifths_and_disagreement_say_when_they_cannot_tell() -> None:
+    assert uplift_wording.fifths_title(uplift(0.0, 0.0, 0.0)) == (
+        "Effect of contact: +5.0 pts in the fifth moved most and +1.0 pts in the fifth moved least; +5.0 pts in the "
+        "likeliest and +1.0 pts in the least likely, not told apart"
+    )
+
+    def title(effect: float, by: float, contrast: float) -> str:
+        cells = {
+            (3, 1): {"reason": "", "effect": effect, "lower": effect - by, "upper": effect + by, "n": 50,
+                     "control_rate": 0.3},
+            (1, 3): {"reason": "", "effect": 0.08},
+        }  # fmt: skip
+        found: Any = SimpleNamespace(
+            who="leads", overlap=0.5, contrast=interval(contrast), cell=lambda likely, moved: cells[likely, moved]
+        )
+        return uplift_wording.disagreement_title(found)
+
+    start = "50 leads are likely anyway (30.0% without contact) and moved least: contact"
+    assert title(0.03, 0.01, 0.05) == f"{start} raises it, by +3.0 pts; among the unlikely moved most it is +8.0 pts"
+    assert title(-0.03, 0.01, 0.05).startswith(f"{start} lowers it, by −3.0 pts;")
+    assert title(0.0, 0.01, 0.0) == (
+        f"{start} is not seen to change it (0.0 pts); among the unlikely moved most it is +8.0 pts, not told apart"
+    )
