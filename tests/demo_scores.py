@@ -56,3 +56,11 @@ def of_the_best(score: np.ndarray, truth: np.ndarray) -> float:
     # Leads of equal score are taken in the order of their rows, which knows nothing of them.
     best = np.argsort(-score, kind="stable")[:most]
     return float(truth[best].mean() / np.sort(truth)[-most:].mean())
+
+
+def expected_auc(truth: np.ndarray) -> float:
+    """AUC of the true probabilities, over all outcomes that they could have: what no score can beat on average."""
+    p = np.sort(truth)
+    before = np.cumsum(1 - p) - (1 - p)
+    pairs = p.sum() * (1 - p).sum() - (p * (1 - p)).sum()
+    return float((p * before).sum() / pairs)

@@ -84,4 +84,5 @@ def _column(latent: np.ndarray, place: int, rng: np.random.Generator) -> np.ndar
         values = shapes[kind]
     if place % 3 < 2:
         return values
-    return np.where(rng.random(len(values)) < rng.uniform(0.02, 0.5), None if values.dtype == object else np.nan, values)
+    blank = rng.random(len(values)) < rng.uniform(0.02, 0.5)
+    return np.where(blank, None if values.dtype == object else np.nan, values)
