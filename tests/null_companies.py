@@ -1,6 +1,6 @@
 """Companies whose leads may look like something and are nothing: a study has to find that there is no score.
 
-3,000 to 8,000 leads (even on the log) over two years, 5 to 30 % of which (even on the log) reach the stage within 60
+3,000 to 8,000 leads over two years, 5 to 30 % of which (both evenly) reach the stage within 60
 days. Accounts have 3 leads on average, some dozens, and are alike in outcomes. 24 features: half of the account, half
 of the lead; numbers (normal, log-normal, counts, mostly zero) and categories (2 to 20 values), a third with blanks.
 ``strength`` gives six of them an effect: 0 none; 1 an AUC of about 0.70.
@@ -32,8 +32,8 @@ WORKED = 0.2
 def company(seed: int, *, strength: float = 0.0, leads: int | None = None) -> tuple[Drawn, Scoring, np.ndarray]:
     """Return leads, what was agreed on them, and their true log-odds by their features (all alike where none tells)."""
     rng = np.random.default_rng([23, seed])
-    n = leads or int(np.exp(rng.uniform(math.log(3_000), math.log(8_000))))
-    base = float(np.exp(rng.uniform(math.log(0.05), math.log(0.30))))
+    n = leads or int(rng.integers(3_000, 8_001))
+    base = float(rng.uniform(0.05, 0.30))
     cluster = _accounts(n, rng)
     of_account = rng.normal(size=(int(cluster.max()) + 1, FEATURES))[cluster]
     latent = np.where(np.arange(FEATURES) % 2 == 0, of_account, rng.normal(size=(n, FEATURES)))

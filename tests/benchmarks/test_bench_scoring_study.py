@@ -16,17 +16,15 @@ import pytest
 
 LEADS = 100_000
 SECONDS = 90
-CORES = 2
 
 SCRIPT = """
 import json, resource, sys, time
 from pathlib import Path
-import numpy as np
 from demo_scores import demo_view
 from smarketing.measures.scoring.deploy import give_out
 from smarketing.measures.scoring.features import draw
-from smarketing.measures.scoring.saving import save_model
 from smarketing.measures.scoring.study import study
+from smarketing.run.scores import write_score
 folder = Path(sys.argv[1])
 seen, agreed = demo_view(folder / "demo", leads=int(sys.argv[2]), seed=7)
 begin = time.perf_counter()
@@ -38,17 +36,13 @@ found = study(drawn, seen.definitions, agreed, draws=200)
 seconds["study"] = time.perf_counter() - begin
 given = give_out(seen, found, agreed)
 assert given is not None, found.unusable
-save_model(given.model, given.card, folder / "model")
-(folder / "score.sql").write_text(given.sql)
-given.scored.to_csv(folder / "scored.csv", index=False)
-given.scored.to_parquet(folder / "scored.parquet")
-given.rows.to_parquet(folder / "scores.parquet")
+names = write_score(given, folder, {})
 seconds["all"] = time.perf_counter() - begin
 cpu = time.process_time() - used
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 print(json.dumps({
     "seconds": seconds, "cpu": cpu, "peak": peak, "features": len(found.used), "leads": len(drawn.sample),
-    "scored": len(given.scored), "family": given.model.family,
+    "scored": len(given.scored), "family": given.model.family, "files": names,
 }))
 """
 
@@ -68,5 +62,6 @@ def test_100_000_leads_take_less_than_90_seconds(tmp_path: Path) -> None:
         f"{measured['peak'] / 1e9:.2f} GB"
     )
     assert measured["features"] >= 40
-    # Where other work shares the processors, what they spent on this is what counts.
-    assert min(measured["seconds"]["all"], measured["cpu"] / CORES) < SECONDS
+    assert "model/" in measured["files"]
+    # Where other work shares the processors, what they spent on this is what counts; one alone would take no longer.
+    assert min(measured["seconds"]["all"], measured["cpu"]) < SECONDS
