@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,10 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from smarketing.measures.scoring.boosting import Boosting
+from smarketing.measures.scoring.folds import loss_gain
 from smarketing.measures.scoring.scorecard import Scorecard
-
-CERTAIN = 1.96
-"""Standard errors by which boosting has to be better."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,20 +42,11 @@ def choose(
         Fitted on the same rows, in the order of these.
     outcome, weight, cluster
         As they were given to the fits; rows of weight 0 do not count.
-
-    Notes
-    -----
-    The standard error is that of a weighted mean, linearised, with sums of influence by account and G / (G - 1).
     """
-    losses = [_loss(model.out_of_fold, outcome) for model in (scorecard, boosting)]
-    known = weight > 0
-    gain, share = (losses[0] - losses[1])[known], weight[known] / weight.sum()
-    difference = float(share @ gain)
-    _, account = np.unique(cluster[known], return_inverse=True)
-    influence = np.bincount(account, weights=share * (gain - difference))
-    accounts = len(influence)
-    error = math.sqrt(accounts / (accounts - 1) * float(influence @ influence)) if accounts > 1 else math.inf
-    better = difference > CERTAIN * error
+    gain = loss_gain(_loss(scorecard.out_of_fold, outcome), _loss(boosting.out_of_fold, outcome), weight, cluster)
+    difference, error = gain.difference, gain.standard_error
+    accounts = len(np.unique(cluster[weight > 0]))
+    better = gain.certain
     measured = f"{difference:.4f} (standard error {error:.4f}, {accounts:,} accounts)"
     if better:
         reason = f"Boosting predicts better by more than chance: its out-of-fold log loss is lower by {measured}."

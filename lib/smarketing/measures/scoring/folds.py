@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,8 @@ FEWEST_EXPECTED = 5
 COPIES = 40
 MOST_SHUFFLES = 5
 """Shuffled copies of features that one without effect has to beat to be a reason, and models fitted for it at most."""
+CERTAIN = 1.96
+"""Standard errors by which the less simple of two models has to be better."""
 FEWEST_CLUSTERS = 10
 """Accounts with the outcome, and without it, below which nothing is fitted."""
 
@@ -88,6 +91,39 @@ def mapped_across(raw: np.ndarray, outcome: np.ndarray, weight: np.ndarray, fold
 def log_loss(log_odds: np.ndarray, outcome: np.ndarray) -> np.ndarray:
     """Return each row's loss -log(probability of what happened)."""
     return np.logaddexp(0.0, np.where(outcome > 0, -log_odds, log_odds))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gain:
+    """By how much one model's loss is lower than another's in the weighted mean, and the error of that.
+
+    ``standard_error`` knows that leads share accounts; infinite with fewer than two of them.
+    """
+
+    difference: float
+    standard_error: float
+
+    @property
+    def certain(self) -> bool:
+        """Whether it is above 0 by more than chance."""
+        return self.difference > CERTAIN * self.standard_error
+
+
+def loss_gain(first: np.ndarray, second: np.ndarray, weight: np.ndarray, cluster: np.ndarray) -> Gain:
+    """Return by how much the second of two lists of losses is lower; rows of weight 0 do not count.
+
+    Notes
+    -----
+    The standard error is that of a weighted mean, linearised, with sums of influence by account and G / (G - 1).
+    """
+    known = weight > 0
+    gain, share = (first - second)[known], weight[known] / weight.sum()
+    difference = float(share @ gain)
+    _, account = np.unique(cluster[known], return_inverse=True)
+    influence = np.bincount(account, weights=share * (gain - difference))
+    accounts = len(influence)
+    error = math.sqrt(accounts / (accounts - 1) * float(influence @ influence)) if accounts > 1 else math.inf
+    return Gain(difference=difference, standard_error=error)
 
 
 def check_training(

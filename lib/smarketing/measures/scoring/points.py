@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.metrics import roc_auc_score
 
 from smarketing.measures.scoring.encoding import MISSING
-from smarketing.measures.scoring.folds import log_loss
+from smarketing.measures.scoring.folds import log_loss, loss_gain
 from smarketing.measures.scoring.ridge import ROUGH, Fitted, Regression
 
 PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
@@ -187,11 +187,19 @@ def fit_coefficients(
 
 
 def cross_validate(
-    design: Design, outcome: np.ndarray, weight: np.ndarray, folds: np.ndarray, *, most: float | None = None
+    design: Design,
+    outcome: np.ndarray,
+    weight: np.ndarray,
+    cluster: np.ndarray,
+    folds: np.ndarray,
+    *,
+    most: float | None = None,
 ) -> CrossValidated:
     """Choose the penalty, and whether to shrink weak features more, on folds; everything is refitted within each.
 
-    With ``most``, only penalties so strong that they leave at most as many free parameters (`Regression.effective`).
+    Weak features are shrunk more unless doing without is better by more than chance: that makes the simpler card, and
+    where a few hundred outcomes let chance decide, the better one. With ``most``, only penalties so strong that they
+    leave at most as many free parameters (`Regression.effective`).
     """
     places = [((weight > 0) & (folds != fold), folds == fold) for fold in np.unique(folds)]
     trains = [design.rows(train) for train, _ in places]
@@ -203,7 +211,8 @@ def cross_validate(
     penalties = _allowed(whole, most)
     paths = [list(regression.path(penalties, close=ROUGH)) for regression in regressions]
     plain = {penalty: [path[i] for path in paths] for i, penalty in enumerate(penalties)}
-    first = min(penalties, key=lambda penalty: _loss(design, plain[penalty], places, outcome, weight))
+    losses = {penalty: _losses(design, plain[penalty], places, outcome) for penalty in penalties}
+    first = _least(losses, weight)
     strengths = [
         _strengths(train, one, weight[rows]) for train, (rows, _), one in zip(trains, places, plain[first], strict=True)
     ]
@@ -213,11 +222,15 @@ def cross_validate(
         for regression, strength in zip(regressions, strengths, strict=True)
     ]
     selective = {penalty: [path[i] for path in paths] for i, penalty in enumerate(again)}
-    ways: dict[tuple[float, float | None], list[Fitted]] = {(penalty, None): plain[penalty] for penalty in penalties}
-    ways |= {(penalty, first): selective[penalty] for penalty in again}
-    best = min(ways, key=lambda way: _loss(design, ways[way], places, outcome, weight))
+    best: tuple[float, float | None] = (first, None)
+    fits = plain[first]
+    if selective:
+        tried = {penalty: _losses(design, selective[penalty], places, outcome) for penalty in again}
+        penalty = _least(tried, weight)
+        if not loss_gain(tried[penalty], losses[first], weight, cluster).certain:
+            best, fits = (penalty, first), selective[penalty]
     out_of_fold = np.zeros(len(outcome))
-    for train, (rows, held_out), one in zip(trains, places, ways[best], strict=True):
+    for train, (rows, held_out), one in zip(trains, places, fits, strict=True):
         points = round_to_points(train, one, outcome[rows], weight[rows])
         out_of_fold[held_out] = points.log_odds(design.rows(held_out))
     return CrossValidated(penalty=best[0], first_penalty=best[1], out_of_fold=out_of_fold)
@@ -277,16 +290,17 @@ def _strengths(design: Design, fitted: Fitted, weight: np.ndarray) -> np.ndarray
     return spread / mean_square if mean_square > 0 else spread + 1.0
 
 
-def _loss(
-    design: Design,
-    fits: Sequence[Fitted],
-    places: Sequence[tuple[np.ndarray, np.ndarray]],
-    outcome: np.ndarray,
-    weight: np.ndarray,
-) -> float:
-    """Return the weighted mean loss of held-out rows."""
+def _losses(
+    design: Design, fits: Sequence[Fitted], places: Sequence[tuple[np.ndarray, np.ndarray]], outcome: np.ndarray
+) -> np.ndarray:
+    """Return each row's loss when it was held out."""
     raw = np.zeros(len(outcome))
     for one, (_, held_out) in zip(fits, places, strict=True):
         rows = np.flatnonzero(held_out)
         raw[rows] = one.log_odds(design.matrix[rows])
-    return float(np.average(log_loss(raw, outcome), weights=weight))
+    return log_loss(raw, outcome)
+
+
+def _least(losses: Mapping[float, np.ndarray], weight: np.ndarray) -> float:
+    """Return the penalty of the least weighted mean loss."""
+    return min(losses, key=lambda penalty: float(np.average(losses[penalty], weights=weight)))

@@ -182,9 +182,9 @@ def fit_scorecard(
     Numbers are cut into at most 5 bins of about equal size, categories into at most 30 levels and "(other)"; each holds
     at least 30 leads and enough to expect 5 with and 5 without the outcome. What is not recorded is a bin of its own
     where that many are not, else worth 0. A ridge logistic regression learns what bins are worth; neighbouring bins of
-    a number are drawn to each other; the ridge's strength, and whether weak features are shrunk more than strong ones,
-    is what gives the least log loss on folds that keep accounts together. Points are its log-odds, rounded so that 10
-    double the odds, or finer where rounding would cost 0.001 of AUC or more.
+    a number are drawn to each other; the ridge's strength is what gives the least log loss on folds that keep accounts
+    together. Weak features are shrunk more than strong ones, unless not to is better there by more than chance. Points
+    are its log-odds, rounded so that 10 double the odds, or finer where rounding would cost 0.001 of AUC or more.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ def fit_scorecard(
         fewest,
     )
     folds = grouped_folds(cluster, outcome * known, seed=seed)
-    crossed = cross_validate(design, outcome, scaled, folds, most=most_parameters)
+    crossed = cross_validate(design, outcome, scaled, cluster, folds, most=most_parameters)
     fitted = fit_coefficients(design, outcome, scaled, crossed.penalty, crossed.first_penalty)
     card = round_to_points(design, fitted, outcome, scaled)
     calibration = logistic_map(crossed.out_of_fold, outcome, scaled)
