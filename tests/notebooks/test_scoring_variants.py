@@ -158,8 +158,8 @@ def test_without_a_usable_score_nothing_is_exported_and_the_page_says_so(project
     assert "Nothing is exported." in said and "Scored leads: not applicable." in said
     again = run("45_score_leads", "noise", definitions="params/definitions_noise.yml", as_of="2026-11-15")
     assert again.error == (
-        "There is no saved model of case 'noise' by 2026-11-15 in reports. Run 40_lead_scoring for the case first (where "
-        "no score is usable it saves none), or name a folder as `model`."
+        "There is no saved model of case 'noise' by 2026-11-15 in reports. Run 40_lead_scoring for the case first "
+        "(where no score is usable it saves none), or name a folder as `model`."
     )
 
 
