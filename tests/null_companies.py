@@ -3,7 +3,8 @@
 3,000 to 8,000 leads over two years, 5 to 30 % of which (both evenly) reach the stage within 60
 days. Accounts have 3 leads on average, some dozens, and are alike in outcomes. 24 features: half of the account, half
 of the lead; numbers (normal, log-normal, counts, mostly zero) and categories (2 to 20 values), a third with blanks.
-``strength`` gives six of them an effect: 0 none; 1 an AUC of about 0.70.
+``strength`` gives six of them an effect: 0 none; 1 an AUC of about 0.70, measured: what studies of 40,000 leads reach
+(seeds 3,000 to 3,002: 0.708, 0.683, 0.701). Behind the blanks and the rounding it would be 0.73.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from smarketing.measures.scoring.sample import Sample
 FEATURES = 24
 TELLING = 6
 ACCOUNT_EFFECT = 0.7
-SLOPE = 0.33
+SLOPE = 0.40
 """Of each telling feature at strength 1, in log-odds a standard deviation."""
 WORKED = 0.2
 """The share of leads that sales can work."""

@@ -47,6 +47,8 @@ def test_nine_in_ten_companies_with_something_to_tell_give_a_score_out() -> None
         came[what_came_of_it(found)] += 1
         if found.leads is not None:
             told.append(roc_auc_score(found.leads.outcome, log_odds[found.judged]))
-    print(f"of 50 companies with something to tell, best AUC {np.mean(told):.3f}: {dict(came)}")
-    assert 0.67 < np.mean(told) < 0.73
+    print(
+        f"of 50 companies with something to tell, AUC of what is behind the features {np.mean(told):.3f}: {dict(came)}"
+    )
+    assert 0.71 < np.mean(told) < 0.75
     assert came["usable"] >= 45
