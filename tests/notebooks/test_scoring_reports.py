@@ -108,7 +108,9 @@ def test_the_list_and_the_table_of_scores_agree_with_the_definitions(scored: Sui
     assert rows["band"].tolist() == band_of(probability, agreed["bands"]).tolist()
     assert leads["Lead Score"].tolist() == [str(int(p * 100 + 1e-9)) for p in probability]
     assert leads["Lead Score Qualified"].tolist() == [str(p >= agreed["threshold"]).lower() for p in probability]
-    drawn = explored(rows["subject_id"], agreed["exploration_share"], salt=DAY) & (probability < agreed["threshold"])
+    drawn = explored(rows["subject_id"], agreed["exploration_share"], salt="smarketing") & (
+        probability < agreed["threshold"]
+    )
     assert leads["Lead Score Exploration"].tolist() == [str(one).lower() for one in drawn]
     assert set(rows["system"]) == {"smarketing"} and set(rows["at"].dt.date) == {date.fromisoformat(DAY)}
     assert f"{formats.count(len(leads))} new leads scored" in words(folder)

@@ -100,7 +100,7 @@ def test_check_tells_every_fault_with_1(project: Path, monkeypatch: pytest.Monke
     for words in (
         "redact: Input should be a valid boolean, unable to interpret input; got 'perhaps'.",
         f"there is no folder {project / 'nowhere'} (from data.folder)",
-        "there is no input file no.yml; in its folder: crm_opportunities.yml, demo.yml, hillstrom.yml",
+        "there is no input file no.yml; in its folder: crm_deals_as_leads.yml, crm_opportunities.yml, demo.yml",
     ):
         assert words in result.stderr
     assert not (project / "reports").exists()
