@@ -2,12 +2,14 @@
 
 100,000 leads that a company of this size brings after three years, with at least 40 features, opened from Parquet as a
 report opens them; the clock starts when the sample has been drawn, and stops when the model, the SQL and the list of
-scored leads are written. "fit" covers both families with cross-validation and what is beyond chance.
+scored leads are written. Both families are fitted, with cross-validation and with what is beyond chance, and the chosen one again on a
+random split. It runs on one thread: on two it takes no longer.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -51,8 +53,10 @@ print(json.dumps({
 @pytest.mark.timeout(1_800)
 def test_100_000_leads_take_less_than_90_seconds(tmp_path: Path) -> None:
     script = f"import sys; sys.path.append({str(Path(__file__).parent.parent)!r})\n{SCRIPT}"
+    # Two threads wait for each other by turning in circles where other work shares the processors; one does not.
+    one = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path), str(LEADS)], check=True, capture_output=True, text=True
+        [sys.executable, "-c", script, str(tmp_path), str(LEADS)], check=True, capture_output=True, text=True, env=one
     )
     measured = json.loads(done.stdout)
     print(
@@ -63,5 +67,5 @@ def test_100_000_leads_take_less_than_90_seconds(tmp_path: Path) -> None:
     )
     assert measured["features"] >= 40
     assert "model/" in measured["files"]
-    # Where other work shares the processors, what they spent on this is what counts; one alone would take no longer.
+    # Where other work shares the processors, what they spent on this is what counts; alone it takes no longer.
     assert min(measured["seconds"]["all"], measured["cpu"]) < SECONDS
