@@ -45,8 +45,7 @@ METHODS = (
     ),
     (
         "Exploration",
-        "Leads below the threshold are drawn by a hash of their id and the day, so that the same run draws the same "
-        "ones.",
+        "Leads below the threshold are drawn by a hash of their id, so that every run draws the same ones.",
     ),
     ("Intervals", "95%, from drawing whole accounts with replacement."),
 )
