@@ -2,7 +2,8 @@
 
 100,000 leads that a company of this size brings after three years, with at least 40 features, opened from Parquet as a
 report opens them; the clock starts when the sample has been drawn, and stops when the model, the SQL and the list of
-scored leads are written. Both families are fitted, with cross-validation and with what is beyond chance, and the chosen one again on a
+scored leads are written. Both families are fitted, with cross-validation and with what is beyond chance, and the
+chosen one again on a
 random split. It runs on one thread: on two it takes no longer.
 """
 
