@@ -1,13 +1,17 @@
-"""What many tests share: engines, and where the public data sets are (companies: `small_companies`)."""
+"""What many tests share: engines, one browser, and where the public data sets are (companies: `small_companies`)."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import ibis
 import pytest
+
+from browsing import FLAGS
 
 ROOT = Path(__file__).parent.parent
 
@@ -57,6 +61,20 @@ def postgres(postgres_server: str) -> Iterator[ibis.BaseBackend]:
 def engine(request: pytest.FixtureRequest) -> ibis.BaseBackend:
     """Each engine that every measure has to run on."""
     return ibis.duckdb.connect() if request.param == "duckdb" else request.getfixturevalue("postgres")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """The system's Chromium, one for the whole session (two cannot run in a process); skipped where there is none."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not found:
+        pytest.skip("Chromium is not installed (Debian package chromium)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        running = play.chromium.launch(executable_path=found, args=list(FLAGS), headless=True)
+        yield running
+        running.close()
 
 
 @pytest.fixture(scope="session")

@@ -65,7 +65,7 @@ def company(seed: int, *, strength: float = 0.0, leads: int | None = None) -> tu
     )
     order = np.argsort(at, kind="stable")
     weekly = max(round(WORKED * n / (DAYS / 7)), 1)
-    drawn = Drawn(sample=sample.take(order), skipped=(), population=n)
+    drawn = Drawn(sample=sample.take(order), skipped=())
     return drawn, scoring_of(weekly_capacity=weekly, present_system=None), told[order]
 
 

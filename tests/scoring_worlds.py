@@ -105,7 +105,7 @@ def dated_leads(
         segments=pd.DataFrame({"region": rng.choice(["North", "South"], n), "source": source}, dtype=object),
     )
     order = np.lexsort((ids.astype(str), at))
-    return Drawn(sample=sample.take(order), skipped=(), population=n), p[order]
+    return Drawn(sample=sample.take(order), skipped=()), p[order]
 
 
 def flat_leads(n: int = 3_000, *, seed: int = 0) -> Drawn:
@@ -125,4 +125,4 @@ def flat_leads(n: int = 3_000, *, seed: int = 0) -> Drawn:
         present=None,
         segments=sample.segments,
     )
-    return Drawn(sample=flat, skipped=(), population=n)
+    return Drawn(sample=flat, skipped=())

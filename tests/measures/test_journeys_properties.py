@@ -57,15 +57,19 @@ companies = st.lists(histories, min_size=1, max_size=25).filter(
 
 
 def replay(history: History) -> dict[str, Any] | None:
-    """Walk through one lead's history; None where the lead is not known yet. Spells after the first do not count."""
+    """Walk through one lead's history; None where the lead is not known yet. Passes after the first do not count.
+
+    No deal's pass is logged here, so a deal belongs to the latest pass that had begun by the day it was opened.
+    """
     known = datetime.combine(AS_OF, datetime.max.time())
     if history.created > known:
         return None
     happened = [(at, stage) for stage, at, spell in history.events if at <= known and spell in (None, 1)]
+    again = min((at.date() for _, at, spell in history.events if at <= known and spell == 2), default=date.max)
     for opened, closed, outcome in history.deals:
         if closed is not None and opened <= known and closed <= known and closed.date() < opened.date():
             return None  # closed before it opened: nothing can be told from it
-        if opened <= known:
+        if opened <= known and opened.date() < again:
             happened.append((opened, "opportunity"))
             if closed is not None and closed <= known:
                 happened.append((closed, outcome))

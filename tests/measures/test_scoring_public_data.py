@@ -43,7 +43,7 @@ def test_x_education_is_sampled_whole_with_what_sales_filled_in_marked(public_da
     found = flat("xeducation", folder)
     theirs = {row["Prospect ID"]: row for row in cells(folder / "Leads.csv")}
     sample = found.sample
-    assert (len(sample), found.population, sample.at, sample.as_of) == (9_240, 9_240, None, None)
+    assert (len(sample), sample.fraction, sample.at, sample.as_of) == (9_240, 1.0, None, None)
     assert (sample.status == 1).tolist() == [theirs[lead]["Converted"] == "1" for lead in sample.subject_id]
     known = {role.name: role.known for role in sample.roles}
     assert "converted" not in known

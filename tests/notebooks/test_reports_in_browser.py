@@ -6,12 +6,12 @@ import importlib.resources
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from browsing import show
 from conftest import Suite
 
 PAGES = ("20_pipeline_review", "40_lead_scoring", "45_score_leads", "90_alignment_report", "index")
@@ -27,19 +27,6 @@ AXE = """async () => {
 }"""
 OVERFLOW = """() => { document.querySelectorAll('details').forEach(d => d.open = true);
   return document.documentElement.scrollWidth - document.documentElement.clientWidth; }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not found:
-        pytest.skip("Chromium is not installed (Debian package chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        running = play.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"], headless=True)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +50,7 @@ def test_axe_finds_nothing_and_no_reader_scrolls_sideways(
             viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True, offline=True
         )
         page = context.new_page()
-        page.goto(pages[name].as_uri())
+        show(page, pages[name])
         if width < 1280:
             assert page.evaluate(OVERFLOW) == 0, (name, width)
         if width > 320:
@@ -79,7 +66,7 @@ def printed(pages: dict[str, Path], browser: Any, tmp_path_factory: pytest.TempP
     folder = tmp_path_factory.mktemp("printed")
     for name in PAGES:
         page = browser.new_page(color_scheme="dark")
-        page.goto(pages[name].as_uri())
+        show(page, pages[name])
         page.pdf(path=folder / f"{name}.pdf", prefer_css_page_size=True, print_background=True, tagged=True)
         page.close()
     return {name: folder / f"{name}.pdf" for name in PAGES}

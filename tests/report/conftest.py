@@ -1,9 +1,8 @@
-"""One browser and one export of each sample for the whole session."""
+"""One export of each sample for the whole session, and pages opened in the browser."""
 
 from __future__ import annotations
 
 import importlib.resources
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,20 +12,11 @@ import report_samples as samples
 import scoring_samples
 from matplotlib.figure import Figure
 
+from browsing import show
 from smarketing.report.charts import canvas
 from smarketing.report.exporter import Exported, export
 from smarketing.report.index_page import IndexRow, index_page
 
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 LOCAL = ("file:", "data:", "blob:", "about:")
 INDEX_ROWS = (
     IndexRow(
@@ -74,20 +64,6 @@ def pages(exports: dict[str, Exported], tmp_path_factory: pytest.TempPathFactory
     return {name: folder / f"{name}.html" for name in texts}
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """The system's Chromium, without a network; tests are skipped where there is none."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not found:
-        pytest.skip("Chromium is not installed (Debian package chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        running = play.chromium.launch(executable_path=found, args=list(FLAGS), headless=True)
-        yield running
-        running.close()
-
-
 @pytest.fixture
 def opened(browser: Any) -> Iterator[Callable[..., Any]]:
     """Open a file at a width and in a colour scheme; every request that would leave the machine is an error."""
@@ -108,7 +84,7 @@ def opened(browser: Any) -> Iterator[Callable[..., Any]]:
         contexts.append(context)
         context.route("**/*", gate)
         page = context.new_page()
-        page.goto(path.resolve().as_uri(), wait_until="load")
+        show(page, path.resolve())
         return page
 
     yield open_page

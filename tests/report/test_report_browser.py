@@ -14,6 +14,7 @@ import pytest
 import report_samples as samples
 from PIL import Image
 
+from browsing import show
 from smarketing.report.exporter import export
 
 NAMES = ("full", "scoring", "thin", "hostile", "index")
@@ -160,7 +161,7 @@ def test_the_theme_switch_works_without_javascript(pages: dict[str, Path], brows
         java_script_enabled=False, color_scheme="light", viewport={"width": 390, "height": 800}
     )
     page = context.new_page()
-    page.goto(pages["full"].as_uri())
+    show(page, pages["full"])
     dark = page.locator("label", has_text="Dark")
     before = page.screenshot(clip={"x": 0, "y": 300, "width": 5, "height": 5})
     dark.click()
@@ -202,7 +203,7 @@ def printed(pages: dict[str, Path], browser: Any, tmp_path_factory: pytest.TempP
     for name, path in pages.items():
         context = browser.new_context(color_scheme="dark")
         page = context.new_page()
-        page.goto(path.as_uri())
+        show(page, path)
         page.pdf(
             path=folder / f"{name}.pdf", prefer_css_page_size=True, print_background=True, tagged=True, outline=True
         )
@@ -248,7 +249,7 @@ def test_page_1_of_the_print_is_a_complete_brief(printed: dict[str, Path]) -> No
 def test_a_long_brief_is_set_tighter_and_still_fits_page_1(browser: Any, tmp_path: Path) -> None:
     (tmp_path / "long.html").write_text(export(samples.long_brief_notebook(), kicker="x").html, encoding="utf-8")
     page = browser.new_page()
-    page.goto((tmp_path / "long.html").as_uri())
+    show(page, tmp_path / "long.html")
     page.pdf(path=tmp_path / "long.pdf", prefer_css_page_size=True)
     page.close()
     if not shutil.which("pdftotext"):

@@ -22,6 +22,7 @@ import ibis.expr.types as ir
 from smarketing.company.input_columns import snake
 from smarketing.company.tables import Company, CompanyError
 from smarketing.measures.scoring.moments import AT, LATEST
+from smarketing.measures.scoring.present import marketing_owners
 from smarketing.measures.scoring.sample import Feature
 
 DAY = 86_400
@@ -135,9 +136,7 @@ def _events(company: Company, stream: Stream) -> ir.Table:
         joined = events.left_join(leads, events.lead_id == leads.of_lead)
         of = ibis.coalesce(joined["account_id"], joined["their_account"])
         return joined.select("at", *DIMENSIONS, of=of, lead=joined["lead_id"]).filter(ibis._.of.notnull())
-    owners = company.table("owners")
-    marketing = owners.filter(owners.team.lower().contains("marketing")).select("owner_id").distinct()
-    theirs = events.semi_join(marketing, "owner_id")
+    theirs = events.semi_join(marketing_owners(company), "owner_id")
     return theirs.select("at", of=theirs.lead_id).filter(ibis._.of.notnull())
 
 

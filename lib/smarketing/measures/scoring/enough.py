@@ -20,6 +20,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from smarketing.estimates.drift import design_effect
 from smarketing.estimates.sample_size import max_parameters
 
 FEWEST_EVENTS = 20
@@ -32,13 +33,14 @@ POOLED_SHRINKAGE = 0.8
 class Enough:
     """The decision and what it rests on.
 
-    ``n`` training leads with a known outcome (weights taken for what they are worth: (sum w)^2 / sum w^2), ``events``
-    of them positive. ``parameters`` is what the scorecard would have, ``carried`` what so many leads can carry, and
+    ``n`` training leads with a known outcome, ``events`` of them positive, are worth ``effective`` independent ones:
+    weights count as (sum w)^2 / sum w^2, and leads of an account by how alike their outcomes are. ``parameters`` is what the scorecard would have, ``carried`` what so many leads can carry, and
     ``pooled`` how many may stay free where bins are pooled.
     """
 
     decision: Literal["fit", "pool", "refuse"]
     n: int
+    effective: int
     events: int
     parameters: int
     carried: int
@@ -54,9 +56,10 @@ class Enough:
         """The decision in words."""
         if self.carried == 0:
             return f"only {self.events} of {self.n:,} training leads reached the stage, too few to learn from"
+        worth = "" if self.effective == self.n else f", worth {self.effective:,} independent ones,"
         said = (
-            f"{self.n:,} training leads with {self.events:,} that reached the stage carry {self.carried} parameters, "
-            f"and the scorecard has {self.parameters}"
+            f"{self.n:,} training leads with {self.events:,} that reached the stage{worth} carry {self.carried} "
+            f"parameters, and the scorecard has {self.parameters}"
         )
         return {
             "fit": said,
@@ -65,28 +68,48 @@ class Enough:
         }[self.decision]
 
 
-def enough(outcome: npt.NDArray[np.int8], weight: npt.NDArray[np.float64], *, parameters: int) -> Enough:
+def enough(
+    outcome: npt.NDArray[np.int8],
+    weight: npt.NDArray[np.float64],
+    cluster: npt.NDArray[np.int64],
+    *,
+    parameters: int,
+) -> Enough:
     """Decide from training leads whether they can carry a scorecard of so many parameters.
 
     Parameters
     ----------
     outcome, weight
         1 where the stage was reached in time; weight 0 where it is not known yet.
+    cluster
+        Each lead's account. Riley's rows are independent ones: leads are divided by the design effect of their outcome.
     parameters
         `scorecard.count_parameters`.
     """
     total, squares = float(weight.sum()), float((weight**2).sum())
-    n = int(total**2 / squares) if squares else 0
     known = weight > 0
-    events = int(((outcome == 1) & known).sum())
+    n, events = int(known.sum()), int(((outcome == 1) & known).sum())
+    # NaN where all leads are of one account, or all of one outcome: nothing can be learned from either.
+    alike = design_effect(outcome[known], cluster[known])
+    # The effect of independent leads is n / (n - 1), and rounding must not cost one.
+    times = max(alike * (n - 1) / n, 1.0) if math.isfinite(alike) else math.inf
+    effective = int(total**2 / squares / times + 1e-6) if squares else 0
     rate = float((weight * outcome).sum()) / total if total else math.nan
     carried = pooled = 0
-    if min(events, int(known.sum()) - events) >= FEWEST_EVENTS:
-        carried = max_parameters(n, prevalence=rate)
-        pooled = max_parameters(n, prevalence=rate, shrinkage=POOLED_SHRINKAGE)
+    if min(events, n - events) >= FEWEST_EVENTS:
+        carried = max_parameters(effective, prevalence=rate)
+        pooled = max_parameters(effective, prevalence=rate, shrinkage=POOLED_SHRINKAGE)
     decision: Literal["fit", "pool", "refuse"] = "refuse"
     if carried >= parameters:
         decision = "fit"
     elif carried >= FEWEST_PARAMETERS:
         decision = "pool"
-    return Enough(decision=decision, n=n, events=events, parameters=parameters, carried=carried, pooled=pooled)
+    return Enough(
+        decision=decision,
+        n=n,
+        effective=effective,
+        events=events,
+        parameters=parameters,
+        carried=carried,
+        pooled=pooled,
+    )

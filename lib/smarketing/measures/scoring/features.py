@@ -25,6 +25,7 @@ from smarketing.measures.scope import columns as named_columns
 from smarketing.measures.scoring.engagement import STREAMS, VALUED, engagement_features, names, with_engagement
 from smarketing.measures.scoring.fit import CREATED, DAYS_KNOWN, Skipped, fit_features, fit_value
 from smarketing.measures.scoring.moments import AGE, AT, CLUSTER, LATEST, OPEN, STATUS, Moments, moments
+from smarketing.measures.scoring.present import PRESENT, WORKED, with_present, with_worked
 from smarketing.measures.scoring.sample import Feature, Sample
 from smarketing.measures.view import View
 
@@ -35,17 +36,16 @@ NEW_DAYS = 7
 MOST_LEVELS, FEW_LEVELS, LEVEL_SHARE = 200, 10, 0.2
 """Text is free with more levels than the first, or with more than the second and than this share of the rows."""
 
-PRESENT, REGION, SOURCE = "__present", "__region", "__source"
+REGION, SOURCE = "__region", "__source"
 RESERVED = ("subject_id", "account_id", "at")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Drawn:
-    """A modelling sample, the candidate features that it lacks, and how many leads it was drawn from."""
+    """A modelling sample, and the candidate features that it lacks."""
 
     sample: Sample
     skipped: tuple[Skipped, ...]
-    population: int
 
 
 def usable(roles: Iterable[Feature]) -> tuple[Feature, ...]:
@@ -77,14 +77,13 @@ def draw(view: View, scoring: Scoring, *, most: int = MOST_ROWS) -> Drawn:
     population = int(found.table.count().execute())
     rows = _whole_accounts(found.table, most) if population > most else found.table
     roles, skipped = _candidates(view, rows, scoring)
-    rows = _with_present(view, rows, scoring)
-    wide = _wide(view, rows, roles, [STATUS, AGE, CLUSTER, *([PRESENT] if PRESENT in rows.columns else [])]).cache()
+    rows = with_worked(view.company, with_present(view, rows, scoring))
+    wide = _wide(view, rows, roles, _ours(rows)).cache()
     check_moments(wide)
     poor = _poor(wide, roles, view)
     roles = tuple(role for role in roles if role.name not in poor)
     skipped += [Skipped(name=name, reason=reason) for name, reason in poor.items()]
-    drawn = _to_sample(wide, roles, view, found)
-    return Drawn(sample=drawn, skipped=tuple(skipped), population=population)
+    return Drawn(sample=_to_sample(wide, roles, view, found, population), skipped=tuple(skipped))
 
 
 def read(
@@ -102,17 +101,18 @@ def read(
         A feature's column is gone, or of another type than the model knew.
     """
     found = moments(view, scoring)
-    rows = found.table
+    rows, population = found.table, None
     if open_only:
         rows = rows.filter(rows[STATUS] == OPEN)
         if found.dated:
             rows = rows.filter(rows[AGE] <= min(NEW_DAYS, int(scoring.within_days or 0)))
-    elif int(rows.count().execute()) > most:
-        rows = _whole_accounts(rows, most)
-    rows = _with_present(view, rows, scoring)
-    wide = _wide(view, rows, roles, [STATUS, AGE, CLUSTER, *([PRESENT] if PRESENT in rows.columns else [])]).cache()
+    else:
+        population = int(rows.count().execute())
+        rows = _whole_accounts(rows, most) if population > most else rows
+    rows = with_present(view, rows, scoring)
+    wide = _wide(view, rows, roles, _ours(rows)).cache()
     check_moments(wide)
-    return _to_sample(wide, tuple(roles), view, found)
+    return _to_sample(wide, tuple(roles), view, found, population)
 
 
 def feature_table(view: View, scoring: Scoring, roles: Sequence[Feature] | None = None) -> ir.Table:
@@ -192,22 +192,9 @@ def _md5(text: str) -> str:  # type: ignore[empty-body]
     """Digest a text as 32 hexadecimal letters, which engines order alike."""
 
 
-def _with_present(view: View, rows: ir.Table, scoring: Scoring) -> ir.Table:
-    """Add the present system's latest score given at or before the moment."""
-    company, system = view.company, scoring.present_system
-    if system is None or not company.has("scores"):
-        return rows
-    scores = company.table("scores")
-    theirs = scores.filter(scores.system == system).select("score", of=scores.subject_id, given=scores["at"])
-    if not theirs.limit(1).count().execute():
-        systems = scores.select("system").distinct().order_by("system").limit(50).to_pyarrow()["system"].to_pylist()
-        raise CompanyError(f"No score is of the system {system!r} (present_system). {nearest(system, systems)}")
-    moment = rows.select(subject="subject_id", moment=AT)
-    known = theirs.inner_join(moment, [theirs.of == moment.subject, theirs.given <= moment.moment])
-    latest = ibis.row_number().over(group_by=known.of, order_by=[known.given.desc(), known.score.desc()])
-    last = known.mutate(__place=latest).filter(ibis._["__place"] == 0)
-    last = last.select(scored="of", **{PRESENT: last.score.cast("float64")})
-    return rows.left_join(last, rows.subject_id == last.scored).drop("scored")
+def _ours(rows: ir.Table) -> list[str]:
+    """The columns of ours that a sample needs, where the rows have them."""
+    return [name for name in (STATUS, AGE, CLUSTER, PRESENT, WORKED) if name in rows.columns]
 
 
 def _wide(view: View, rows: ir.Table, roles: Sequence[Feature], kept: Sequence[str]) -> ir.Table:
@@ -256,7 +243,9 @@ def _is_whole(role: Feature, view: View) -> bool:
     return view.company.table(table)[column].type().is_integer()
 
 
-def _to_sample(wide: ir.Table, roles: tuple[Feature, ...], view: View, found: Moments) -> Sample:
+def _to_sample(
+    wide: ir.Table, roles: tuple[Feature, ...], view: View, found: Moments, population: int | None
+) -> Sample:
     """Fetch the rows and put them in order, in Python because engines order texts differently."""
     ours = [name for name in wide.columns if name.startswith("__") and not name.startswith(LATEST)]
     table = wide.select("subject_id", *ours, *(role.name for role in roles)).to_pyarrow()
@@ -287,7 +276,9 @@ def _to_sample(wide: ir.Table, roles: tuple[Feature, ...], view: View, found: Mo
         age=_numbers(table[AGE]).astype(np.int64),
         as_of=view.as_of if found.dated else None,
         present=_numbers(table[PRESENT]) if PRESENT in table.column_names else None,
+        worked=_numbers(table[WORKED].cast(pa.int8())).astype(bool) if WORKED in table.column_names else None,
         segments=pd.DataFrame(segments, index=pd.RangeIndex(len(order))),
+        fraction=len(order) / population if population else 1.0,
     )
 
 

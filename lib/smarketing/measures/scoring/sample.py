@@ -36,8 +36,9 @@ class Sample:
     export has no days. ``features`` has one column for each of ``roles``: numbers as float64 (NaN where missing),
     categories as objects (None where missing). ``status``: 1 reached the stage, 2 left otherwise, 0 still open (or, in
     a flat export, not known). ``age``: whole days from the moment to that exit, or to the last day seen (zeros without
-    days). ``present`` is the present system's score at the moment, None where there is none; ``segments`` holds
-    ``region`` and ``source``.
+    days). ``present`` is the present system's score at the moment, None where there is none; ``worked`` says whether
+    sales ever logged an action with the lead, None where that is not on record. ``segments`` holds ``region`` and
+    ``source``. ``fraction`` of all leads were drawn; a part of a sample keeps that of the whole.
     """
 
     subject_id: npt.NDArray[np.object_]
@@ -50,6 +51,8 @@ class Sample:
     as_of: date | None
     present: npt.NDArray[np.float64] | None
     segments: pd.DataFrame
+    worked: npt.NDArray[np.bool_] | None = None
+    fraction: float = 1.0
 
     def __len__(self) -> int:
         """Return the number of leads."""
@@ -69,4 +72,6 @@ class Sample:
             as_of=self.as_of,
             present=None if self.present is None else self.present[where],
             segments=self.segments.iloc[where].reset_index(drop=True),
+            worked=None if self.worked is None else self.worked[where],
+            fraction=self.fraction,
         )

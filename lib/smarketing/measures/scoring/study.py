@@ -107,13 +107,15 @@ def study(drawn: Drawn, definitions: Definitions, scoring: Scoring, *, draws: in
         return nobody
     training = np.ones(len(sample), dtype=bool) if split is None else split.train
     known = _known(sample, scoring, split)
-    found = audit(sample.take(training), _take(known, training))
+    asked = sample.take(training)
+    found = audit(asked, _take(known, training), worked=asked.worked)
     used, left_out = _used(drawn, found, scoring, training)
     names = [feature.name for feature in used]
     fit_rows = training & (known.weight > 0)
     x, cluster = sample.features[names], sample.cluster
     given = (known.value[fit_rows], known.weight[fit_rows])
-    decision = enough(*given, parameters=count_parameters(x[fit_rows], used, *given) if used else 0)
+    needs = count_parameters(x[fit_rows], used, *given) if used else 0
+    decision = enough(*given, cluster[fit_rows], parameters=needs)
     blank = replace(
         _blank(sample, scoring, split, labels), known=known, audit=found, used=used, left_out=left_out, enough=decision
     )
@@ -129,8 +131,7 @@ def study(drawn: Drawn, definitions: Definitions, scoring: Scoring, *, draws: in
     model: Model = card if choice.chosen == "scorecard" else trees
     judged = np.flatnonzero(fit_rows if split is None else split.test)
     settled = known if split is None else _matured(sample, labels, scoring)
-    fraction = len(sample) / max(drawn.population, 1) if drawn.population > len(sample) else 1.0
-    leads = _leads(sample, settled, judged, scoring, split, week_starts, fraction=fraction)
+    leads = _leads(sample, settled, judged, scoring, split, week_starts)
     probability = model.out_of_fold if split is None else model.probability(x.iloc[judged])
     rivals = _rivals(sample, judged)
     later = judge(
@@ -241,8 +242,6 @@ def _leads(
     scoring: Scoring,
     split: Split | None,
     week_starts: str,
-    *,
-    fraction: float = 1.0,
 ) -> Leads:
     """Return the leads at these positions to judge scores on, with the weeks in which they competed."""
     outcome = labels.value[positions].astype(np.float64)
@@ -262,8 +261,8 @@ def _leads(
         weight=weight,
         cluster=sample.cluster[positions],
         week=whole_weeks(sample.at[positions], *tested_days(sample, scoring, split), week_starts),
-        capacity=float(scoring.weekly_capacity or 0) * fraction,
-        fraction=fraction,
+        capacity=float(scoring.weekly_capacity or 0) * sample.fraction,
+        fraction=sample.fraction,
     )
 
 
