@@ -34,8 +34,9 @@ class Enough:
     """The decision and what it rests on.
 
     ``n`` training leads with a known outcome, ``events`` of them positive, are worth ``effective`` independent ones:
-    weights count as (sum w)^2 / sum w^2, and leads of an account by how alike their outcomes are. ``parameters`` is what the scorecard would have, ``carried`` what so many leads can carry, and
-    ``pooled`` how many may stay free where bins are pooled.
+    weights count as (sum w)^2 / sum w^2, and leads of an account by how alike their outcomes are. ``parameters`` is
+    what the scorecard would have, ``carried`` what so many leads can carry, and ``pooled`` how many may stay free where
+    bins are pooled.
     """
 
     decision: Literal["fit", "pool", "refuse"]
