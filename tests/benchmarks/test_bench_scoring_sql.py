@@ -124,7 +124,8 @@ for role in roles:
 for fit in (fit_scorecard, fit_boosting):
     model = fit(training, roles, outcome, np.ones(len(outcome)), np.arange(len(outcome)))
     card = ModelCard(
-        name="bench", family=model.family, purpose="", audience="", trained_on="", trained_from=None, trained_to=None,
+        name="bench", family=model.family, purpose="", audience="", trained_on="", scope="",
+        trained_from=None, trained_to=None,
         known_at=None, rows=len(outcome), accounts=len(outcome), with_outcome=int(outcome.sum()), label="",
         horizon_days=None, moment_days=None, validity=(), limits=(), definitions_version="", owner="",
         features=summarise(training, roles),

@@ -220,22 +220,6 @@ def test_a_breach_of_the_moment_is_raised(engine: ibis.BaseBackend) -> None:
         check_moments(moved)
 
 
-def test_the_present_score_is_the_latest_at_the_moment(engine: ibis.BaseBackend) -> None:
-    tables = frames()
-    found = sample(*viewed(engine, tables, present_system="crm"))
-    theirs = tables["scores"][tables["scores"]["system"] == "crm"]
-    created = tables["leads"].set_index("lead_id")["created_at"]
-    assert found.present is not None
-    for lead, score in zip(found.subject_id, found.present, strict=True):
-        known = theirs[(theirs["subject_id"] == lead) & (theirs["at"] <= created[lead])]
-        best = known.sort_values(["at", "score"]).iloc[-1]["score"] if len(known) else float("nan")
-        assert score == best or (score != score and best != best)
-    assert 0 < np.isnan(found.present).sum() < len(found)
-    assert sample(*viewed(engine, tables)).present is None
-    without = {name: table for name, table in tables.items() if name != "scores"}
-    assert sample(*viewed(engine, without, present_system="crm")).present is None
-
-
 def test_a_declaration_of_the_input_file_is_what_is_known(engine: ibis.BaseBackend) -> None:
     looked, scoring = viewed(engine, frames())
     known = {"leads": {"source": "before", "visits": "after"}, "accounts": {"industry": "before"}}

@@ -241,6 +241,18 @@ def test_a_model_says_whether_it_holds_or_promised_too_much(aged: dict[str, RunR
     assert re.search(r"Probabilities have been too high since, by \d\.\d\d in log-odds", fewer)
 
 
+def test_what_was_given_out_on_earlier_days_is_looked_back_on(aged: dict[str, RunResult]) -> None:
+    """The study of October gave scores to the leads of its last week; only the report of the same case sees them."""
+    steady, fewer = (result.folder for result in (aged["steady"], aged["fewer"]))
+    assert steady is not None and fewer is not None
+    earlier = steady.parents[2] / "40_lead_scoring" / "steady" / "2025-10-31" / "scores.parquet"
+    rows = pd.read_parquet(earlier)
+    assert f"{len(rows)} leads of 24 Oct 2025 to 31 Oct 2025, by the first score that each was given" in words(steady)
+    assert "40_lead_scoring/steady/2025-10-31/scores.parquet" in words(steady)
+    assert "Nothing to look back on yet. No lead that a score was given out for" in words(fewer)
+    assert "scores.parquet" not in words(fewer).split("Provenance")[-1]
+
+
 def test_probabilities_are_shifted_by_what_has_come_since_and_only_then(aged: dict[str, RunResult]) -> None:
     odds = {}
     for name, result in aged.items():

@@ -11,13 +11,14 @@ import pandas as pd
 import pytest
 
 from scoring_worlds import definitions, scoring_of
+from smarketing.measures.scoring.given import DRAWN, LEFT, LookBack
 from smarketing.measures.scoring.leakage import Audit
 from smarketing.measures.scoring.leakage_signs import Flag
 from smarketing.measures.scoring.monitor import Monitor, State
 from smarketing.measures.scoring.threshold import Bands, CostCurve
 from smarketing.measures.scoring.validity import Measured, Validity
 from smarketing.measures.scoring.views import Grid, Importance, Stability
-from smarketing.report import scoring_findings, scoring_watch, scoring_wording, uplift_wording
+from smarketing.report import scoring_findings, scoring_given, scoring_watch, scoring_wording, uplift_wording
 
 NAN = float("nan")
 
@@ -296,6 +297,49 @@ def monitor(*, shift: float = 0.0, state: State = "holds", moved: tuple[str, ...
     )  # fmt: skip
 
 
+def looked_back(rate: float = 0.1, by: float = 0.02, promised: float = 0.1, level: float = 0.0) -> LookBack:
+    drawn = {"group": DRAWN, "n": 80, "events": 8, "promised": promised, "rate": rate, "lower": rate - by,
+             "upper": rate + by}  # fmt: skip
+    left = drawn | {"group": LEFT, "n": 900, "rate": 0.1, "lower": 0.09, "upper": 0.11}
+    return LookBack(
+        n=1_500, first=date(2026, 5, 1), last=date(2026, 8, 1),
+        validity=validity(calibration_intercept=level),
+        below=pd.DataFrame([drawn, left]), effect=measured("effect", rate - 0.1),
+    )  # fmt: skip
+
+
+def test_promises_given_out_are_told_by_their_level() -> None:
+    assert scoring_given.given_title(looked_back()) == "The scores given out are not clearly off"
+    more = "Of the leads that were given a score, more got there than was promised"
+    assert scoring_given.given_title(looked_back(level=0.4)) == more
+    assert scoring_given.given_title(looked_back(level=-0.4)) == more.replace("more", "fewer")
+
+
+@pytest.mark.parametrize(
+    ("rate", "side", "title"),
+    [
+        (0.1, 0, "Leads below the line that were drawn did as promised"),
+        # Two points above the promise with two points either way, and one point that does not matter.
+        (0.129, 0, "Leads below the line that were drawn did as promised"),
+        (0.131, 1, "Leads below the line that were drawn did better than promised"),
+        (0.069, -1, "Leads below the line that were drawn did worse than promised"),
+        (NAN, 0, "Too few leads below the line were drawn and are known to check it there"),
+    ],
+)
+def test_leads_below_the_line_are_called_better_only_for_sure(rate: float, side: int, title: str) -> None:
+    back = looked_back(rate)
+    assert (scoring_given.side_of_promise(back), scoring_given.explored_title(back)) == (side, title)
+    assert [finding.claim for finding in scoring_given.findings(back)] == ([f"{title}."] if side else [])
+
+
+def test_a_line_that_rejects_too_much_is_a_finding() -> None:
+    (told,) = scoring_given.findings(looked_back(0.2))
+    assert told.detail == (
+        "Of 80 leads that were drawn to be worked all the same, 20.0% got there (95% interval 18.0% to 22.0%); "
+        "10.0% was promised. Being drawn changed that by +10.0 pts (+5.0 to +15.0 pts)."
+    )
+
+
 def given(qualified: int, explored: int, of: int = 5) -> Any:
     flags = {"qualified": np.arange(of) < qualified, "explore": np.arange(of) >= of - explored}
     return SimpleNamespace(scored=pd.DataFrame(flags))
@@ -313,11 +357,13 @@ def test_a_model_that_aged_says_on_which_side() -> None:
 @pytest.mark.parametrize(("state", "weight"), [("holds", 1.2), ("recalibrate", 2.6), ("refit", 2.6)])
 def test_a_model_that_aged_comes_first(state: State, weight: float) -> None:
     saved: Any = SimpleNamespace(card=SimpleNamespace(family="scorecard", known_at=None))
-    told = scoring_watch.findings(monitor(state=state), given(2, 1), saved)
+    told = scoring_watch.findings(monitor(state=state), looked_back(), given(2, 1), saved)
     assert (told[0].claim, told[0].weight) == (f"{scoring_watch.STATES[state]}.", weight)
     assert [finding.claim for finding in told[1:]] == ["2 of 5 new leads qualify."]
     assert told[1].detail == "1 more was drawn to be worked anyway."
-    (one,) = [f for f in scoring_watch.findings(monitor(), given(1, 0, of=1), saved) if "qualif" in f.claim]
+    (one,) = [
+        f for f in scoring_watch.findings(monitor(), looked_back(), given(1, 0, of=1), saved) if "qualif" in f.claim
+    ]
     assert (one.claim, one.detail) == (
         "1 of 1 new lead qualifies.", "0 more were drawn to be worked anyway.",
     )  # fmt: skip

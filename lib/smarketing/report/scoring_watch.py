@@ -10,17 +10,17 @@ import pandas as pd
 
 from smarketing.measures.results import Finding, KeyFigure, Status
 from smarketing.measures.scoring.deploy import Given
+from smarketing.measures.scoring.given import LookBack
 from smarketing.measures.scoring.monitor import Monitor
 from smarketing.measures.scoring.saving import Saved
-from smarketing.measures.scoring.validity import Validity
 from smarketing.measures.view import View
-from smarketing.report import formats
+from smarketing.report import formats, scoring_given
 from smarketing.report.agreements import agreement_line
 from smarketing.report.blocks import Block, note, table
 from smarketing.report.scored_leads import scored_leads
 from smarketing.report.scoring_findings import GLOSSARY as SCORING_GLOSSARY
 from smarketing.report.scoring_findings import THEME
-from smarketing.report.scoring_wording import NAMES, first
+from smarketing.report.scoring_wording import NAMES, first, measured_text, rounded
 
 SOURCE = "the company's tables as listed under Provenance, and the saved model"
 STATES = {
@@ -33,9 +33,10 @@ STATES = {
 METHODS = (
     (
         "Aged",
-        "On leads scored after those that the model was judged on, whose days are over. Refit: the lower limit of "
-        "the Brier skill is 0 or less. Recalibrate: the 99% interval of calibration in the large excludes 0 (it is "
-        "asked every week); scores given out are then shifted by it, which leaves their order.",
+        "On leads scored after those that the model was judged on, whose days are over. Refit: with their level "
+        "mended, the whole interval of the Brier skill is at or below 0. Recalibrate: the 99% interval of calibration "
+        "in the large excludes 0 (it is asked every week); scores given out are then shifted by it, which leaves their "
+        "order.",
     ),
     (
         "Moved features",
@@ -45,7 +46,8 @@ METHODS = (
     ),
     (
         "Exploration",
-        "Leads below the threshold are drawn by a hash of their id, so that every run draws the same ones.",
+        "Leads below the threshold are drawn by a hash of their id, so that every run draws the same ones. Once their "
+        "days are over, drawn and other leads below the line are compared: the draw is a small experiment.",
     ),
     ("Intervals", "95%, from drawing whole accounts with replacement."),
 )
@@ -99,8 +101,8 @@ def has_it_aged(watched: Monitor, saved: Saved) -> list[Block]:
     rows = [
         {
             "Measure": label,
-            "When judged": _rounded(then.get(name, formats.MISSING)),
-            "Since": _text(since, name),
+            "When judged": rounded(then.get(name, formats.MISSING)),
+            "Since": measured_text(since.measure(name)),
         }
         for name, label in NAMES.items()
     ]
@@ -129,19 +131,6 @@ def _since_title(watched: Monitor) -> str:
         side = "low" if shift.value > 0 else "high"
         return f"Probabilities have been too {side} since, by {abs(shift.value):.2f} in log-odds"
     return "Probabilities since are not clearly off"
-
-
-def _text(since: Validity, name: str) -> str:
-    found = since.measure(name)
-    if math.isnan(found.value):
-        return formats.MISSING
-    ends = [f"{end:.2f}" if math.isfinite(end) else "open" for end in (found.lower, found.upper)]
-    return _rounded(f"{found.value:.2f} ({ends[0]} to {ends[1]})")
-
-
-def _rounded(text: str) -> str:
-    """Return the numbers of a card's text with two decimals."""
-    return re.sub(r"-?\d+\.\d+", lambda found: f"{float(found[0]):.2f}", text).replace("-", formats.MINUS)
 
 
 def are_leads_alike(watched: Monitor) -> list[Block]:
@@ -206,8 +195,8 @@ def key_figures(watched: Monitor, given: Given) -> tuple[KeyFigure, ...]:
                 label=label,
                 unit="number",
                 value=one.value if shown else None,
-                lower=one.lower if shown else None,
-                upper=one.upper if shown else None,
+                lower=one.lower if shown and math.isfinite(one.lower) else None,
+                upper=one.upper if shown and math.isfinite(one.upper) else None,
                 interval="95% interval from drawing whole accounts",
                 n=since.n,
                 n_label="leads",
@@ -241,7 +230,7 @@ def _count(name: str, label: str, value: int, of: int) -> KeyFigure:
     )
 
 
-def findings(watched: Monitor, given: Given, saved: Saved) -> list[Finding]:
+def findings(watched: Monitor, back: LookBack, given: Given, saved: Saved) -> list[Finding]:
     """Return what the report stands for, heaviest first."""
     said = [
         Finding(
@@ -253,6 +242,7 @@ def findings(watched: Monitor, given: Given, saved: Saved) -> list[Finding]:
             weight=2.6 if watched.aged else 1.2,
         )
     ]
+    said += scoring_given.findings(back)
     if len(watched.moved):
         said.append(
             Finding(

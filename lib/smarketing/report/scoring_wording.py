@@ -7,6 +7,7 @@ lead. Differences whose interval includes zero are not called differences.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,7 @@ from smarketing.company.scoring import Scoring
 from smarketing.measures.scoring.leakage import Flag
 from smarketing.measures.scoring.study import Study
 from smarketing.measures.scoring.threshold import Bands, CostCurve
+from smarketing.measures.scoring.validity import Measured
 from smarketing.measures.scoring.views import Grid, Importance, Stability
 from smarketing.report import formats
 
@@ -216,3 +218,16 @@ def stability_title(found: Stability) -> str:
         for _, row in off.iterrows()
     ]
     return f"Probabilities were off in {len(off)} of {formats.many(len(shown), 'group')}: {first(named, 3)}"
+
+
+def measured_text(found: Measured) -> str:
+    """Return a measure with two decimals and its interval, an end that is not known as `open`."""
+    if math.isnan(found.value):
+        return formats.MISSING
+    ends = [f"{end:.2f}" if math.isfinite(end) else "open" for end in (found.lower, found.upper)]
+    return rounded(f"{found.value:.2f} ({ends[0]} to {ends[1]})")
+
+
+def rounded(text: str) -> str:
+    """Return the numbers of a card's text with two decimals."""
+    return re.sub(r"-?\d+\.\d+", lambda found: f"{float(found[0]):.2f}", text).replace("-", formats.MINUS)

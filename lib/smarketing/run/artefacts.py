@@ -10,7 +10,7 @@ import os
 from datetime import date
 from pathlib import Path
 
-from smarketing.run.plans import Plan, project
+from smarketing.run.plan import Plan, project
 
 RUN_FOLDER = "SMARKETING_RUN_FOLDER"
 """The environment variable by which the runner tells a notebook's kernel where its files go."""
@@ -31,10 +31,16 @@ def published(reports: Path, notebook: str, case: str, name: str, *, until: date
 
     Only reports made for ``until`` or an earlier day count.
     """
+    found = all_published(reports, notebook, case, name, until=until)
+    return found[-1] if found else None
+
+
+def all_published(reports: Path, notebook: str, case: str, name: str, *, until: date) -> list[Path]:
+    """Return the files of this name in a notebook's published reports of a case, by their day, as `published` does."""
     days = []
     for path in (reports / notebook / case).glob(f"*/{name}"):
         try:
             days.append((date.fromisoformat(path.parent.name), path))
         except ValueError:  # the folder of a failed run
             continue
-    return max(((day, path) for day, path in days if day <= until), default=(None, None))[1]
+    return [path for day, path in sorted(days) if day <= until]

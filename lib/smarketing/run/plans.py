@@ -23,6 +23,7 @@ from smarketing.company.wrong_keys import nearest
 from smarketing.company.yaml_file import read_yaml
 from smarketing.measures.scope import breakdown, enrich
 from smarketing.measures.view import View, view
+from smarketing.run.given_scores import with_given_scores
 from smarketing.run.ledger import Ledger, Recorded
 from smarketing.run.plan import CompanyPlan, Plan, PlanError, project, wrong_with
 
@@ -160,6 +161,11 @@ class ScoreLeads(ScoringPlan):
 
     reports: str = "reports"
     model: str | None = None
+
+    def open(self) -> Company:
+        """Open the company; what the case's reports gave out on earlier days is in its table ``scores``."""
+        company = super().open()
+        return with_given_scores(company, self.path(self.reports), self.case, before=self.last_day(company))
 
 
 class AlignmentReport(Plan):

@@ -11,9 +11,8 @@ from smarketing.measures.scoring.saving import save_model
 from smarketing.measures.scoring.scorecard import Scorecard
 from smarketing.report.lead_list import write_lead_list, write_points
 from smarketing.run.artefacts import published
+from smarketing.run.given_scores import SCORES
 from smarketing.run.plans import PlanError, ScoreLeads
-
-SCORES = "scores.parquet"
 
 
 def model_folder(plan: ScoreLeads, as_of: date) -> Path:

@@ -28,7 +28,8 @@ def saved_on(sample: Sample) -> Saved:
     features = sample.features[rows]
     model = fit_scorecard(features, sample.roles, labels.value[rows], labels.weight[rows], sample.cluster[rows])
     card = ModelCard(
-        name="Score", family="scorecard", purpose="p", audience="a", trained_on="t", trained_from=None, trained_to=None,
+        name="Score", family="scorecard", purpose="p", audience="a", trained_on="t",
+        scope="the whole company", trained_from=None, trained_to=None,
         known_at=LEARNED.isoformat(), rows=int(rows.sum()), accounts=1, with_outcome=1,
         label=label_of(scoring_of(), definitions()), horizon_days=HORIZON, moment_days=0,
         validity=((JUDGED, JUDGED_UNTIL.isoformat()),), limits=(), definitions_version="1", owner="o",

@@ -24,6 +24,7 @@ def card() -> ModelCard:
     return ModelCard(
         name="Lead score | demo", family="scorecard", purpose="Chance to become an SQL within 60 days",
         audience="Marketing operations and the SDR team", trained_on="the demo company's leads",
+        scope="the whole company",
         trained_from="2025-01-01", trained_to="2025-12-31", known_at="2026-03-01", rows=4_000, accounts=1_700,
         with_outcome=900, label="reaches SQL", horizon_days=60, moment_days=0,
         validity=(("AUC, later leads", "0.71 [0.69, 0.73]"), ("Calibration slope", "1.02")),

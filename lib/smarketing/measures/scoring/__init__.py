@@ -6,7 +6,8 @@
 | `moments` | which leads are scored, at which moment, and what became of them since |
 | `fit` | columns of leads and accounts as features: who they are |
 | `engagement` | contacts dated before the moment as features: what they did, newest first |
-| `features` | the two together: `draw` a modelling sample, or a `feature_table` in the engine |
+| `present` | what the company did by itself: its present score, and whom sales worked |
+| `features` | fit and engagement together: `draw` a modelling sample, or a `feature_table` in the engine |
 | `labels` | who reached the stage within the horizon, as known on a day, with weights for who is too young |
 | `leakage` | before anything is fitted: which features know the outcome already |
 | `split` | earlier leads to learn from, later and matured ones to be tested on |
@@ -24,6 +25,7 @@
 | `threshold`, `value`, `worth` | thresholds, bands and money |
 | `views` | the grid of fit and engagement, what weighs most, whether it holds |
 | `deploy` | scored leads, and the model as SQL |
+| `given` | what came of the leads that a score was given out for |
 | `monitor` | whether a saved model has aged |
 | `arms` | which leads were in which arm of an experiment |
 | `uplift` | who is worth contacting, beside who is likely; `uplift_scores` learns, `uplift_judging` compares |
@@ -32,6 +34,7 @@
 from smarketing.measures.scoring.claims import claims
 from smarketing.measures.scoring.deploy import give_out, give_out_again
 from smarketing.measures.scoring.features import draw, read
+from smarketing.measures.scoring.given import look_back
 from smarketing.measures.scoring.monitor import check_fit, watch
 from smarketing.measures.scoring.saving import load_model
 from smarketing.measures.scoring.study import study
@@ -50,6 +53,7 @@ __all__ = [
     "grid",
     "importance",
     "load_model",
+    "look_back",
     "over_present",
     "promises",
     "read",

@@ -17,25 +17,26 @@ import pandas as pd
 
 from smarketing.company.scoring import Scoring
 from smarketing.measures.scoring.features import read
+from smarketing.measures.scoring.given import ROWS, SYSTEM
 from smarketing.measures.scoring.model_card import ModelCard
+from smarketing.measures.scoring.moments import OPEN
 from smarketing.measures.scoring.monitor import Monitor
 from smarketing.measures.scoring.reasons import AGAINST, FOR, reasons
 from smarketing.measures.scoring.sample import Sample
 from smarketing.measures.scoring.saving import Saved
 from smarketing.measures.scoring.study import Model, Study
-from smarketing.measures.scoring.study_card import card_of
+from smarketing.measures.scoring.study_card import card_of, label_of
 from smarketing.measures.scoring.threshold import band_of
 from smarketing.measures.view import View
-
-SYSTEM = "smarketing"
-"""The name of this score in the ``scores`` table."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Given:
     """What is given out: scored leads (`scored_leads`), rows for the ``scores`` table, and the model in two forms.
 
-    ``card`` is None where the model was given out before and is not written again.
+    ``scored`` are the new leads that are still open; ``rows`` has those too that are not any more, since a promise is
+    kept or broken by all leads that it is about. ``card`` is None where the model was given out before and is not
+    written again.
     """
 
     scored: pd.DataFrame
@@ -63,10 +64,12 @@ def give_out_again(view: View, saved: Saved, scoring: Scoring, watched: Monitor)
 
 
 def _given(view: View, model: Model, scoring: Scoring, card: ModelCard | None) -> Given:
-    leads = read(view, scoring, model.roles, open_only=True)
-    scored = scored_leads(leads, model, scoring, as_of=view.asked)
+    leads = read(view, scoring, model.roles, new_only=True)
+    new = scored_leads(leads, model, scoring, as_of=view.asked)
+    still_open = new["lead_id"].isin(leads.subject_id[leads.status == OPEN])
     sql = score_sql(model, dialect=view.company.backend.name)
-    return Given(scored=scored, rows=score_rows(scored, view.asked), sql=sql, model=model, card=card)
+    rows = score_rows(new, view.asked, promise=label_of(scoring, view.definitions))
+    return Given(scored=new[still_open].reset_index(drop=True), rows=rows, sql=sql, model=model, card=card)
 
 
 def scored_leads(sample: Sample, model: Model, scoring: Scoring, *, as_of: date, at_most: int = 3) -> pd.DataFrame:
@@ -111,17 +114,21 @@ def explored(ids: npt.ArrayLike, share: float, *, salt: str) -> npt.NDArray[np.b
     return np.array([int.from_bytes(digest, "big") < limit for digest in drawn], dtype=bool)
 
 
-def score_rows(scored: pd.DataFrame, as_of: date) -> pd.DataFrame:
-    """Return scored leads as rows of the canonical table ``scores``."""
-    return pd.DataFrame(
+def score_rows(scored: pd.DataFrame, as_of: date, *, promise: str) -> pd.DataFrame:
+    """Return scored leads as rows of the canonical table ``scores``, with what was decided and promised (`ROWS`)."""
+    rows = pd.DataFrame(
         {
             "subject_id": scored["lead_id"].astype(str),
             "system": SYSTEM,
             "at": pd.Timestamp(as_of),
             "score": scored["probability"].astype("float64"),
             "band": scored["band"].astype(str),
+            "qualified": scored["qualified"].astype(bool),
+            "explore": scored["explore"].astype(bool),
+            "promise": promise,
         }
     )
+    return rows[list(ROWS)]
 
 
 def score_sql(model: Model, *, dialect: str) -> str:

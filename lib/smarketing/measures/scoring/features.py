@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta
 
 import ibis
 import ibis.expr.types as ir
@@ -87,11 +88,11 @@ def draw(view: View, scoring: Scoring, *, most: int = MOST_ROWS) -> Drawn:
 
 
 def read(
-    view: View, scoring: Scoring, roles: Sequence[Feature], *, open_only: bool = False, most: int = MOST_ROWS
+    view: View, scoring: Scoring, roles: Sequence[Feature], *, new_only: bool = False, most: int = MOST_ROWS
 ) -> Sample:
     """Bring leads at their scoring moment to Python with the features of a model.
 
-    With ``open_only`` just the new ones: still open, their moment at most `NEW_DAYS` days ago (of a flat export, those
+    With ``new_only`` just those whose moment was at most `NEW_DAYS` days ago, open or not (of a flat export, those
     without an outcome). A probability is that of a lead at its moment; one that has been open for long has a lower one.
     These are all brought, of others at most ``most`` as `draw` does.
 
@@ -102,10 +103,12 @@ def read(
     """
     found = moments(view, scoring)
     rows, population = found.table, None
-    if open_only:
-        rows = rows.filter(rows[STATUS] == OPEN)
+    if new_only:
+        new = rows[STATUS] == OPEN
         if found.dated:
-            rows = rows.filter(rows[AGE] <= min(NEW_DAYS, int(scoring.within_days or 0)))
+            since = view.as_of - timedelta(days=min(NEW_DAYS, int(scoring.within_days or 0)))
+            new = rows[AT] >= ibis.literal(datetime.combine(since, time.min))
+        rows = rows.filter(new)
     else:
         population = int(rows.count().execute())
         rows = _whole_accounts(rows, most) if population > most else rows

@@ -47,9 +47,10 @@ class ModelCard:
     """What a model is.
 
     ``purpose`` says what it predicts and what for, ``audience`` who may use it; ``trained_on`` names the data,
-    ``trained_from`` and ``trained_to`` the first and last scoring moment (None: no days), ``known_at`` the day on which
-    the labels were known. ``label`` is the outcome in words, within ``horizon_days`` after ``moment_days`` (None: no
-    days). ``validity`` are measured numbers as (what, value) pairs, ``limits`` sentences. Days are ISO dates.
+    ``scope`` the part of the company, ``trained_from`` and ``trained_to`` the first and last scoring moment (None: no
+    days), ``known_at`` the day on which the labels were known. ``label`` is the outcome in words, within
+    ``horizon_days`` after ``moment_days`` (None: no days). ``validity`` are measured numbers as (what, value) pairs,
+    ``limits`` sentences. Days are ISO dates.
     """
 
     name: str
@@ -57,6 +58,7 @@ class ModelCard:
     purpose: str
     audience: str
     trained_on: str
+    scope: str
     trained_from: str | None
     trained_to: str | None
     known_at: str | None
@@ -116,7 +118,7 @@ class ModelCard:
             ("What", self.purpose),
             ("For whom", self.audience),
             ("Kind", self.family),
-            ("Trained on", self.trained_on),
+            ("Trained on", f"{self.trained_on}, {self.scope}"),
             ("Leads from", days),
             ("Labels as known on", self.known_at or "not dated"),
             ("Leads", f"{self.rows:,} of {self.accounts:,} accounts, {self.with_outcome:,} with the outcome"),

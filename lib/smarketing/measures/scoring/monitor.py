@@ -21,6 +21,7 @@ from smarketing.company.scoring import Scoring
 from smarketing.company.tables import CompanyError
 from smarketing.estimates.calibration import brier_skill, calibration_line
 from smarketing.estimates.drift import design_effect, population_stability
+from smarketing.measures.scope import Scope
 from smarketing.measures.scoring.labels import days_seen, labels_at
 from smarketing.measures.scoring.model_card import FeatureSummary
 from smarketing.measures.scoring.sample import Sample
@@ -80,13 +81,21 @@ class Monitor:
         return self.state in ("recalibrate", "refit")
 
 
-def check_fit(sample: Sample, saved: Saved, definitions: Definitions, scoring: Scoring) -> None:
+def check_fit(
+    sample: Sample, saved: Saved, definitions: Definitions, scoring: Scoring, *, scope: Scope | None = None
+) -> None:
     """Raise `CompanyError` where the saved model answers another question, or the leads no longer fit it.
 
-    Another question: the definitions have another label or scoring moment by now. No longer fitting: too many of a
-    category's values were never met in training. A column that is gone, or of another type, is refused by `read`.
+    Another question: the definitions have another label or scoring moment by now, or the model learned from a part of
+    the company and ``scope`` (None: all of it) is not that part. No longer fitting: too many of a category's values
+    were never met in training. A column that is gone, or of another type, is refused by `read`.
     """
-    card, label = saved.card, label_of(scoring, definitions)
+    card, label, about = saved.card, label_of(scoring, definitions), (scope or Scope()).label
+    if card.scope not in (Scope().label, about):
+        raise CompanyError(
+            f"The saved model learned from leads of {card.scope}, and this report is about {about}. Give it the same "
+            "scope, or run 40_lead_scoring for this one under a case of its own."
+        )
     asked = (label, scoring.moment_days if card.moment_days is not None else None)
     if asked != (card.label, card.moment_days):
         raise CompanyError(
@@ -195,7 +204,8 @@ def _since(
         weight=np.ones(int(news.sum())),
         cluster=sample.cluster[news],
         week=week,
-        capacity=float(scoring.weekly_capacity or 1),
+        capacity=float(scoring.weekly_capacity or 1) * sample.fraction,
+        fraction=sample.fraction,
     )
     probability = model.probability(sample.features.loc[news, [role.name for role in model.roles]])
     options = {"draws": draws, "seed": seed}

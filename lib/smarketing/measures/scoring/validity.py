@@ -108,9 +108,9 @@ class Leads:
             fraction=self.fraction * share,
         )
 
-    def too_few(self, evidence: Evidence) -> str:
-        """Return why these leads cannot judge a score, or an empty text."""
-        n, events = len(self), self.events
+    def too_few_to_count(self, evidence: Evidence) -> str:
+        """Return why the share of these leads that got there is not shown, or an empty text."""
+        n = len(self)
         if n < evidence.minimum_denominator:
             return f"only {n} {self.what}, fewer than {evidence.minimum_denominator}"
         if self.effective_accounts < evidence.minimum_effective_accounts:
@@ -118,6 +118,13 @@ class Leads:
                 f"the {n} {self.what} are of accounts that weigh as much as {self.effective_accounts:.1f} equal ones, "
                 f"fewer than {evidence.minimum_effective_accounts}"
             )
+        return ""
+
+    def too_few(self, evidence: Evidence) -> str:
+        """Return why these leads cannot judge a score, or an empty text."""
+        n, events = len(self), self.events
+        if few := self.too_few_to_count(evidence):
+            return few
         if min(events, n - events) < FEWEST:
             return f"{events} of {n} {self.what} reached the stage; both kinds need at least {FEWEST}"
         return ""

@@ -1,0 +1,133 @@
+"""What came of scores given out: promises as they were made, and leads below the line that were drawn to be worked."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import ibis
+import numpy as np
+import pandas as pd
+import pytest
+
+from scoring_worlds import AS_OF, HORIZON, dated_leads, definitions, flat_leads, scoring_of
+from small_companies import company_of
+from smarketing.company.tables import Company
+from smarketing.estimates.clusters import share
+from smarketing.estimates.scored import cluster_sums
+from smarketing.measures.scoring.given import DRAWN, LEFT, SYSTEM, LookBack, look_back
+from smarketing.measures.scoring.sample import Sample
+from smarketing.measures.scoring.study_card import label_of
+
+PROMISE = label_of(scoring_of(), definitions())
+
+
+def rows_of(sample: Sample, promised: np.ndarray, **changes: Any) -> pd.DataFrame:
+    """A score for every lead, given a day after its moment; leads below 0.25 are drawn by a coin."""
+    assert sample.at is not None
+    drawn = np.random.default_rng(11).random(len(sample)) < 0.5
+    rows = {
+        "subject_id": sample.subject_id,
+        "system": SYSTEM,
+        "at": sample.at.astype("datetime64[us]") + np.timedelta64(1, "D"),
+        "score": promised,
+        "band": "A",
+        "qualified": promised >= 0.25,
+        "explore": drawn & (promised < 0.25),
+        "promise": PROMISE,
+    }
+    return pd.DataFrame(rows | changes)
+
+
+def company(rows: pd.DataFrame, engine: ibis.BaseBackend | None = None) -> Company:
+    return company_of(engine or ibis.duckdb.connect(), {"scores": rows})
+
+
+def looked_back(rows: pd.DataFrame, sample: Sample) -> LookBack:
+    return look_back(company(rows), sample, definitions(), scoring_of(), draws=60)
+
+
+def test_true_promises_are_kept_above_the_line_and_below() -> None:
+    drawn, p = dated_leads(9_000)
+    found = looked_back(rows_of(drawn.sample, p), drawn.sample)
+    assert found.reason == "" and found.validity is not None
+    days = drawn.sample.at.astype("datetime64[D]")  # type: ignore[union-attr]
+    over = days <= np.datetime64(AS_OF - timedelta(days=HORIZON))
+    assert found.n == found.validity.n == over.sum()
+    assert (found.first, found.last) == (days[over].min().astype(date), days[over].max().astype(date))
+    level = found.validity.measure("calibration_intercept")
+    assert level.lower < 0 < level.upper
+    assert found.below["group"].tolist() == [DRAWN, LEFT]
+    assert ((found.below["lower"] < found.below["promised"]) & (found.below["promised"] < found.below["upper"])).all()
+    assert found.effect.lower < 0 < found.effect.upper
+
+
+def test_what_drawing_changed_is_found_again() -> None:
+    """Half of the drawn leads below the line that would not have got there do: the effect is half of one minus p."""
+    drawn, p = dated_leads(9_000)
+    sample, rows = drawn.sample, rows_of(drawn.sample, p)
+    helped = rows["explore"].to_numpy() & (sample.status != 1) & (np.random.default_rng(5).random(len(sample)) < 0.5)
+    status = np.where(helped, 1, sample.status).astype(np.int8)
+    moved = Sample(**{**vars(sample), "status": status, "age": np.where(helped, 10, sample.age)})
+    found = looked_back(rows, moved)
+    truth = 0.5 * (1 - p[rows["explore"]].mean())
+    assert found.effect.lower < truth < found.effect.upper and found.effect.lower > 0.3
+    assert found.drawn["lower"] > found.drawn["promised"] + 0.2
+    # The rates are those of the leads drawn, accounts kept together.
+    days = sample.at.astype("datetime64[D]")  # type: ignore[union-attr]
+    mine = rows["explore"].to_numpy() & (days <= np.datetime64(AS_OF - timedelta(days=HORIZON)))
+    by_hand = share(cluster_sums(sample.cluster[mine], np.ones(mine.sum()), (status[mine] == 1).astype(float)))
+    assert found.drawn[["rate", "lower", "upper"]].tolist() == [by_hand.value, by_hand.lower, by_hand.upper]
+
+
+def test_promises_too_high_are_noticed() -> None:
+    drawn, p = dated_leads(9_000)
+    found = looked_back(rows_of(drawn.sample, np.minimum(2 * p, 0.99)), drawn.sample)
+    assert found.validity is not None
+    assert found.validity.measure("calibration_intercept").upper < 0
+    assert found.below["upper"].lt(found.below["promised"]).all()
+
+
+@pytest.mark.parametrize("name", ["duckdb", "postgres"])
+def test_the_first_score_of_this_promise_counts(name: str, request: pytest.FixtureRequest) -> None:
+    drawn, p = dated_leads(3_000)
+    rows = rows_of(drawn.sample, p)
+    later = rows.assign(score=0.9, at=rows["at"] + pd.Timedelta(days=7))
+    # Earlier, but of another score, or of another promise.
+    crm = rows.assign(score=0.8, system="crm", at=rows["at"] - pd.Timedelta(days=1))
+    other = rows.assign(score=0.7, promise="reaches Won within 365 days", at=rows["at"] - pd.Timedelta(days=1))
+    engine = ibis.duckdb.connect() if name == "duckdb" else request.getfixturevalue("postgres")
+    all_rows = pd.concat([later, crm, rows, other], ignore_index=True)
+    found = look_back(company(all_rows, engine), drawn.sample, definitions(), scoring_of(), draws=40)
+    alone = looked_back(rows, drawn.sample)
+    pd.testing.assert_frame_equal(found.below, alone.below)
+    assert (found.n, found.first, found.last) == (alone.n, alone.first, alone.last)
+
+
+def test_nothing_to_look_back_on_has_its_reason() -> None:
+    drawn, p = dated_leads(3_000)
+    rows = rows_of(drawn.sample, p)
+    none = "no lead that a score was given out for on an earlier day has had all its days"
+    young = drawn.sample.at > np.datetime64(AS_OF - timedelta(days=HORIZON - 1))  # type: ignore[operator]
+    assert young.any()
+    for found in (
+        looked_back(rows[young], drawn.sample),
+        looked_back(rows.assign(system="crm"), drawn.sample),
+        looked_back(rows.drop(columns=["explore", "promise"]), drawn.sample),
+        look_back(company_of(ibis.duckdb.connect(), {}), drawn.sample, definitions(), scoring_of()),
+    ):
+        assert (found.reason, found.n, found.validity, len(found.below)) == (none, 0, None, 0)
+    flat = flat_leads().sample
+    assert looked_back(rows, flat).reason == "the export has no dates"
+
+
+def test_few_leads_are_counted_and_not_judged() -> None:
+    drawn, p = dated_leads(9_000)
+    rows = rows_of(drawn.sample, p)
+    few = rows[(rows["score"] < 0.25) & rows["explore"]].head(12)
+    found = looked_back(few, drawn.sample)
+    assert found.n == 12 and found.validity is not None
+    assert found.validity.reason == "only 12 leads that were given a score, fewer than 30"
+    assert found.below["n"].tolist() == [12, 0]
+    assert found.below["promised"].notna().tolist() == [True, False]
+    assert found.below["rate"].isna().all() and np.isnan(found.effect.value)
