@@ -51,6 +51,17 @@ def test_no_draws_are_refused() -> None:
     assert [times.tolist() for times in clustered_weights([], draws=2, seed=0)] == [[], []]
 
 
+def test_biased_draws_are_moved_to_where_they_belong() -> None:
+    values = np.random.default_rng(0).permutation(np.arange(1.0, 200))
+    found = percentile_interval(values, centre=40.0)
+    assert (found.lower, found.upper) == (5 - 60, 195 - 60)
+    with_blank = percentile_interval([*values, math.nan], centre=40.0)
+    plain = percentile_interval([*values, math.nan])
+    assert (with_blank.lower, with_blank.upper) == (plain.lower - 60, plain.upper - 60)
+    nothing = percentile_interval([math.nan] * 3, centre=1.0)
+    assert (nothing.lower, nothing.upper) == (-math.inf, math.inf)
+
+
 def test_percentile_limits_are_order_statistics() -> None:
     # 199 draws: ranks 200 x 0.025 = 5 and 195.
     values = np.random.default_rng(0).permutation(np.arange(1.0, 200))

@@ -82,7 +82,11 @@ def _weights(clusters: int, position: npt.NDArray[np.intp], draws: int, seed: in
 
 
 def percentile_interval(
-    values: npt.ArrayLike, *, level: float = 0.95, effective_clusters: float | None = None
+    values: npt.ArrayLike,
+    *,
+    level: float = 0.95,
+    effective_clusters: float | None = None,
+    centre: float | None = None,
 ) -> Interval:
     """Return the percentile interval of a measure's values over draws.
 
@@ -95,6 +99,9 @@ def percentile_interval(
     effective_clusters
         How many equally large clusters the draws were made of (`clusters.effective_clusters`). Draws of few clusters
         vary too little; the limits are then taken further out. None: as if there were very many.
+    centre
+        The measure on all rows, where draws are biased: both limits are moved by what their mean is off. Draws make
+        weeks more uneven than they were, so what is left of a fixed capacity, and what it costs, comes out too large.
 
     Notes
     -----
@@ -106,6 +113,8 @@ def percentile_interval(
     check_confidence(level)
     drawn = np.asarray(values, dtype=np.float64)
     undefined = np.isnan(drawn)
+    if centre is not None and not undefined.all():
+        drawn = drawn - (drawn[~undefined].mean() - centre)
     tail = (1 - level) / 2
     if effective_clusters is not None:
         if not effective_clusters > 1:

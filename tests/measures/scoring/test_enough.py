@@ -66,6 +66,8 @@ def test_leads_of_an_account_count_by_how_alike_they_are() -> None:
     assert (found.n, found.effective, found.events) == (4_000, 999, 800)
     assert "worth 999 independent ones, carry" in found.reason
     assert found.carried == max_parameters(999, prevalence=0.2)
+    # The limit on a pooled scorecard counts leads: its folds keep accounts together.
+    assert found.pooled == max_parameters(4_000, prevalence=0.2, shrinkage=0.8)
     # As unlike as can be: never worth more than what they are.
     unlike = np.tile(np.array([1, 0, 0, 0], dtype=np.int8), 1_000)
     assert enough(unlike, ones, account, parameters=20).effective == 4_000

@@ -120,12 +120,15 @@ def cost_curve(
     named = []
     for name, threshold in marks.items():
         here = int(np.searchsorted(grid, threshold))
-        gain = percentile_interval(drawn[:, 3, here] - drawn[:, 3, base], effective_clusters=leads.effective_accounts)
+        more = found[3, here] - found[3, base]
+        gain = percentile_interval(
+            drawn[:, 3, here] - drawn[:, 3, base], effective_clusters=leads.effective_accounts, centre=float(more)
+        )
         named.append(
             {"name": name}
             | rows.iloc[here].to_dict()
             | {
-                "gain": found[3, here] - found[3, base],
+                "gain": more,
                 "gain_lower": gain.lower if here != base else 0.0,
                 "gain_upper": gain.upper if here != base else 0.0,
                 "more_passed": found[0, here] - found[0, base],
