@@ -10,8 +10,9 @@ READY := $(VENV)/.ready
 report: $(READY)  ## build the demo company, run the suite, leave reports/index.html
 	$(BIN)/smarketing run params/suite.yml
 
+# Two processes of one thread each: threads of both would wait for each other on two cores.
 test: $(READY)  ## all tests but simulations and benchmarks
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(READY)  ## ruff, mypy, notebook form, import floors
 	$(BIN)/ruff check .
