@@ -120,7 +120,8 @@ def test_fit_is_the_columns_that_say_who_a_lead_is(engine: ibis.BaseBackend) -> 
         (at.normalize() - since.normalize()).days if since == since else float("nan")
         for at, since in zip(leads["created_at"], accounts["created_at"], strict=True)
     ]
-    np.testing.assert_array_equal(values["accounts.days_known"], [d if d > 0 else float("nan") for d in days])
+    np.testing.assert_array_equal(values["accounts.days_known"], [min(d, 90) if d > 0 else float("nan") for d in days])
+    assert max(d for d in days if d == d) > 90
     kinds = {name: (role.kind, role.known, role.origin) for name, role in fit.items()}
     assert kinds["source"] == ("category", "undeclared", "leads.source")
     assert kinds["accounts.employees"] == ("number", "undeclared", "accounts.employees")

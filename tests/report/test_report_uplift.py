@@ -60,7 +60,9 @@ def test_what_was_measured_holds_for_this_list_at_that_time(
     assert "Contact lowered it by 1" in said(mirrored)[0]
     assert "Contact is not seen to change it:" in said(nobody_moved)[0]
     for one in (found, mirrored, nobody_moved):
-        assert said(one)[0].startswith("What was measured. In the experiment calls, chance put ")
+        assert said(one)[0].startswith(
+            "What was measured. In the experiment calls, which says that it assigns at random, "
+        )
         assert said(one)[0].endswith(
             "This is an effect in this list at that time; another list or another time may answer differently."
         )

@@ -77,6 +77,9 @@ GLOSSARY = (
 )
 
 
+AT_CAPACITY = ("score_lift", "score_captured", "score_threshold_value", "score_gain")
+
+
 def bottom_line(study: Study, definitions: Definitions) -> str:
     """Say whether there is a score, and what it catches at the capacity of sales."""
     if study.unusable:
@@ -107,6 +110,9 @@ def key_figures(
     period = _period(study)
     accounts = "95% interval from drawing whole accounts"
 
+    # What competes for places is judged in whole weeks only.
+    in_weeks = int((study.leads.in_whole_weeks > 0).sum())
+
     def of(name: str, label: str, unit: Unit, measured: Measured, evidence: str, **more: object) -> KeyFigure:
         shown = not found.reason and math.isfinite(measured.value)
         return KeyFigure(
@@ -117,7 +123,7 @@ def key_figures(
             lower=_finite(measured.lower) if shown else None,
             upper=_finite(measured.upper) if shown else None,
             interval=accounts,
-            n=found.n,
+            n=in_weeks if name in AT_CAPACITY else found.n,
             n_label="leads",
             period=period,
             higher_is_better=True,

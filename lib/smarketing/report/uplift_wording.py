@@ -47,8 +47,9 @@ def measured(found: Uplift) -> str:
     if side(one.lower, one.upper) != "not told apart":
         size = f"{_points(abs(one.value))} ({formats.difference_interval(one.lower, one.upper, 'share')})"
     return (
-        f"In the experiment {found.experiment}, chance put {formats.count(one.treated.n)} {found.who} into the arm "
-        f"{found.treated} and {formats.count(one.control.n)} into {found.control}. The outcome is {goal_words(found)}: "
+        f"In the experiment {found.experiment}, which says that it assigns at random, {formats.count(one.treated.n)} "
+        f"{found.who} were in the arm {found.treated} and {formats.count(one.control.n)} in {found.control}. The "
+        f"outcome is {goal_words(found)}: "
         f"{formats.share(one.treated.value)} against {formats.share(one.control.value)}. {verdict} {size}. This is an "
         "effect in this list at that time; another list or another time may answer differently."
     )

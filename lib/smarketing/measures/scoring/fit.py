@@ -17,12 +17,19 @@ from smarketing.measures.journeys import days_between
 from smarketing.measures.scoring.moments import AT
 from smarketing.measures.scoring.sample import Feature
 
+MOST_DAYS_KNOWN = 90
+"""Days of an account that count: without an end they would only say how long the records have been kept."""
+
 WEEKDAY, HOUR, DAYS_KNOWN = "created.weekday", "created.hour", "accounts.days_known"
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 CREATED: Mapping[str, tuple[str, Literal["number", "category"], str]] = {
     WEEKDAY: ("weekday of creation", "category", "leads.created_at"),
     HOUR: ("hour of creation", "number", "leads.created_at"),
-    DAYS_KNOWN: ("days since the account was first recorded", "number", "accounts.created_at"),
+    DAYS_KNOWN: (
+        f"days that the account was known, at most {MOST_DAYS_KNOWN}",
+        "number",
+        "accounts.created_at",
+    ),
 }
 """Features read from times: their label, kind and origin."""
 
@@ -133,4 +140,4 @@ def _of_time(name: str, value: ir.TimestampValue, at: ir.TimestampValue) -> ir.V
         return value.hour().cast("float64")
     # By whole days, because a date without a time of day does not say whether it was before the moment.
     days = days_between(value, at)
-    return (days > 0).ifelse(days, ibis.null("int64")).cast("float64")
+    return (days > 0).ifelse(ibis.least(days, MOST_DAYS_KNOWN), ibis.null("int64")).cast("float64")
