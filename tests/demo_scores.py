@@ -13,7 +13,7 @@ from smarketing.company.definitions import Definitions, read_definitions
 from smarketing.company.demo import true_probabilities_of
 from smarketing.company.inputs import open_company
 from smarketing.company.scoring import Scoring
-from smarketing.measures.scoring.features import Drawn, draw
+from smarketing.measures.scoring.leads.features import Drawn, draw
 from smarketing.measures.view import View, view
 
 PROJECT = Path(__file__).parent.parent

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from smarketing.measures.scoring.sample import Feature, Sample
+from smarketing.measures.scoring.leads.sample import Feature, Sample
 
 
 @dataclass(frozen=True)

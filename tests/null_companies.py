@@ -18,8 +18,8 @@ from scipy.special import expit, logit
 
 from scoring_worlds import AS_OF, DAYS, HORIZON, feature, scoring_of
 from smarketing.company.scoring import Scoring
-from smarketing.measures.scoring.features import Drawn
-from smarketing.measures.scoring.sample import Sample
+from smarketing.measures.scoring.leads.features import Drawn
+from smarketing.measures.scoring.leads.sample import Sample
 
 FEATURES = 24
 TELLING = 6

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from smarketing.measures.scoring.boosting import Boosting, fit_boosting
-from smarketing.measures.scoring.sample import Feature
-from smarketing.measures.scoring.scorecard import Scorecard, fit_scorecard
+from smarketing.measures.scoring.leads.sample import Feature
+from smarketing.measures.scoring.models.boosting import Boosting, fit_boosting
+from smarketing.measures.scoring.models.scorecard import Scorecard, fit_scorecard
 
 INDUSTRIES = ("Software", "O'Brien & Söhne", "50% \\ owned", "Retail", "(other)", "Naïve; drop table")
 

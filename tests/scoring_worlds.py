@@ -11,8 +11,8 @@ from scipy.special import expit
 from small_companies import definitions_of
 from smarketing.company.definitions import Definitions
 from smarketing.company.scoring import Scoring
-from smarketing.measures.scoring.features import Drawn
-from smarketing.measures.scoring.sample import Feature, Sample
+from smarketing.measures.scoring.leads.features import Drawn
+from smarketing.measures.scoring.leads.sample import Feature, Sample
 
 AS_OF = date(2026, 6, 30)
 HORIZON = 60

@@ -13,8 +13,8 @@ import pandas as pd
 from scipy.special import expit
 
 from small_companies import company_of, definitions_of
-from smarketing.measures.scoring.features import draw
-from smarketing.measures.scoring.uplift import Uplift, uplift
+from smarketing.measures.scoring.contact.uplift import Uplift, uplift
+from smarketing.measures.scoring.leads.features import draw
 from smarketing.measures.view import View, view
 
 SCORING: Mapping[str, Any] = {

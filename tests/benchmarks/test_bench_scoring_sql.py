@@ -39,7 +39,7 @@ def done(start):
 # The model is loaded, and the engine opened, before the clock starts; the query is written while it runs.
 OURS = """
 from smarketing.company.reading import embedded_engine
-from smarketing.measures.scoring.saving import load_model
+from smarketing.measures.scoring.models.saving import load_model
 model = load_model(folder / sys.argv[2]).model
 backend = embedded_engine()
 start = time.perf_counter()
@@ -90,7 +90,7 @@ done(start)
 
 # Ours in Python, on some of the rows: what the engine has to agree with.
 CHECK = """
-from smarketing.measures.scoring.saving import load_model
+from smarketing.measures.scoring.models.saving import load_model
 model = load_model(folder / sys.argv[2]).model
 batch = next(pq.ParquetFile(folder / "leads.parquet").iter_batches(200_000)).to_pandas()
 for name in batch.columns[batch.columns.str.startswith("c")]:
@@ -103,12 +103,12 @@ print(json.dumps({"difference": float((scored[expected.index] - expected).abs().
 """
 
 TRAIN = """
-from smarketing.measures.scoring import growing
-from smarketing.measures.scoring.boosting import fit_boosting
-from smarketing.measures.scoring.scorecard import fit_scorecard
-from smarketing.measures.scoring.model_card import ModelCard, summarise
-from smarketing.measures.scoring.saving import save_model
-from smarketing.measures.scoring.sample import Feature
+from smarketing.measures.scoring.models import growing
+from smarketing.measures.scoring.models.boosting import fit_boosting
+from smarketing.measures.scoring.models.scorecard import fit_scorecard
+from smarketing.measures.scoring.models.model_card import ModelCard, summarise
+from smarketing.measures.scoring.models.saving import save_model
+from smarketing.measures.scoring.leads.sample import Feature
 growing.MOST_TREES = growing.STRIDE = int(sys.argv[2])
 growing.LEAVES = (8,)
 training = pd.read_parquet(folder / "training.parquet")

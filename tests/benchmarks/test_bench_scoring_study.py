@@ -24,8 +24,8 @@ SCRIPT = """
 import json, resource, sys, time
 from pathlib import Path
 from demo_scores import demo_view
-from smarketing.measures.scoring.deploy import give_out
-from smarketing.measures.scoring.features import draw
+from smarketing.measures.scoring.giving.deploy import give_out
+from smarketing.measures.scoring.leads.features import draw
 from smarketing.measures.scoring.study import study
 from smarketing.run.scores import write_score
 folder = Path(sys.argv[1])

@@ -18,10 +18,10 @@ from small_companies import company_of, definitions_of, events_of, leads_of, tim
 from smarketing.company.definitions import Definitions
 from smarketing.company.scoring import Scoring
 from smarketing.company.tables import CompanyError
-from smarketing.measures.scoring.engagement import with_engagement
-from smarketing.measures.scoring.features import Drawn, check_moments, draw, feature_table, sample, usable
-from smarketing.measures.scoring.moments import AT, moments
-from smarketing.measures.scoring.sample import Feature
+from smarketing.measures.scoring.leads.engagement import with_engagement
+from smarketing.measures.scoring.leads.features import Drawn, check_moments, draw, feature_table, sample, usable
+from smarketing.measures.scoring.leads.moments import AT, moments
+from smarketing.measures.scoring.leads.sample import Feature
 from smarketing.measures.view import View, view
 
 AS_OF = date(2026, 6, 15)

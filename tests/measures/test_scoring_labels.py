@@ -17,10 +17,10 @@ from scored_company import frames
 
 from small_companies import company_of, deal, deals_of, definitions_of, events_of, leads_of
 from smarketing.company.tables import CompanyError, ObservedFrom
-from smarketing.measures.scoring.features import feature_table, sample
-from smarketing.measures.scoring.labels import Labels, labels_at
-from smarketing.measures.scoring.sample import Sample
-from smarketing.measures.scoring.split import split_forward
+from smarketing.measures.scoring.leads.features import feature_table, sample
+from smarketing.measures.scoring.leads.labels import Labels, labels_at
+from smarketing.measures.scoring.leads.sample import Sample
+from smarketing.measures.scoring.leads.split import split_forward
 from smarketing.measures.view import View, view
 
 AS_OF = date(2026, 4, 30)

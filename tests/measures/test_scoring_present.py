@@ -10,7 +10,7 @@ import pandas as pd
 from scored_company import frames
 from test_scoring_features import viewed
 
-from smarketing.measures.scoring.features import read, sample
+from smarketing.measures.scoring.leads.features import read, sample
 
 
 def test_the_present_score_is_the_latest_at_the_moment_or_within_the_hour(engine: ibis.BaseBackend) -> None:

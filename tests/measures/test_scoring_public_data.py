@@ -17,9 +17,9 @@ from smarketing.company.demo import build_demo
 from smarketing.company.inputs import open_company
 from smarketing.company.scoring import Scoring
 from smarketing.measures.results import NotApplicable
-from smarketing.measures.scoring.features import Drawn, draw, feature_table, usable
-from smarketing.measures.scoring.labels import labels_at
-from smarketing.measures.scoring.split import split_forward
+from smarketing.measures.scoring.leads.features import Drawn, draw, feature_table, usable
+from smarketing.measures.scoring.leads.labels import labels_at
+from smarketing.measures.scoring.leads.split import split_forward
 from smarketing.measures.view import View, last_day, view
 from tests_root import ROOT
 

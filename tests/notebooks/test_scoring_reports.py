@@ -17,10 +17,10 @@ from bs4 import BeautifulSoup
 from conftest import DAY, Suite
 from small_projects import run_here
 from smarketing.measures.results import KeyFigure
-from smarketing.measures.scoring.deploy import explored
-from smarketing.measures.scoring.features import feature_table
-from smarketing.measures.scoring.saving import load_model
-from smarketing.measures.scoring.threshold import band_of
+from smarketing.measures.scoring.giving.deploy import explored
+from smarketing.measures.scoring.leads.features import feature_table
+from smarketing.measures.scoring.models.saving import load_model
+from smarketing.measures.scoring.worth.threshold import band_of
 from smarketing.report import formats
 from smarketing.run.ledger import Ledger, Recorded
 from smarketing.run.plans import ScoreLeads

@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 
 from scoring_worlds import definitions, scoring_of
-from smarketing.measures.scoring.given import DRAWN, LEFT, LookBack
-from smarketing.measures.scoring.leakage import Audit
-from smarketing.measures.scoring.leakage_signs import Flag
-from smarketing.measures.scoring.monitor import Monitor, State
-from smarketing.measures.scoring.threshold import Bands, CostCurve
-from smarketing.measures.scoring.validity import Measured, Validity
-from smarketing.measures.scoring.views import Grid, Importance, Stability
+from smarketing.measures.scoring.audit.leakage import Audit
+from smarketing.measures.scoring.audit.leakage_signs import Flag
+from smarketing.measures.scoring.giving.given import DRAWN, LEFT, LookBack
+from smarketing.measures.scoring.giving.monitor import Monitor, State
+from smarketing.measures.scoring.worth.threshold import Bands, CostCurve
+from smarketing.measures.scoring.worth.validity import Measured, Validity
+from smarketing.measures.scoring.worth.views import Grid, Importance, Stability
 from smarketing.report import scoring_findings, scoring_given, scoring_watch, scoring_wording, uplift_wording
 
 NAN = float("nan")

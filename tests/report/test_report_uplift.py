@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from small_experiments import answered, leads, opposed
 from smarketing.measures.results import NotApplicable
-from smarketing.measures.scoring.uplift import Uplift
+from smarketing.measures.scoring.contact.uplift import Uplift
 from smarketing.report import blocks
 from smarketing.report.exporter import export
 from smarketing.report.uplift import who_is_worth_contacting

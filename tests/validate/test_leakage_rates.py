@@ -12,7 +12,7 @@ from collections import Counter
 import pytest
 
 from leaky_companies import LEAKS, clean, planted
-from smarketing.measures.scoring.leakage import audit
+from smarketing.measures.scoring.audit.leakage import audit
 
 SEEDS = range(1_000, 1_200)
 DECLARATIONS = {"LK01", "LK06"}

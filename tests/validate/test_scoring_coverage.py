@@ -17,7 +17,7 @@ from coverage_worlds import company
 from scoring_worlds import definitions
 from smarketing.estimates.calibration import brier_skill, calibration_line
 from smarketing.estimates.ranking import auc
-from smarketing.measures.scoring.validity import Leads, judge
+from smarketing.measures.scoring.worth.validity import Leads, judge
 
 COMPANIES, DRAWS = 200, 200
 

@@ -15,8 +15,8 @@ import pytest
 from scipy.special import expit
 
 from scoring_worlds import definitions
-from smarketing.measures.scoring.threshold import cost_curve
-from smarketing.measures.scoring.validity import Leads, judge
+from smarketing.measures.scoring.worth.threshold import cost_curve
+from smarketing.measures.scoring.worth.validity import Leads, judge
 
 COMPANIES, WEEKS, DRAWS = 200, 29, 200
 CAPACITY, AGREED, VALUE, COST = 60.0, 0.15, 7_500.0, 450.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from smarketing.measures.scoring.scorecard import Scorecard
+from smarketing.measures.scoring.models.scorecard import Scorecard
 from smarketing.report import formats
 from smarketing.report.blocks import Block, note, table
 from smarketing.report.scoring_wording import card_title

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from smarketing.measures.results import NotApplicable
-from smarketing.measures.scoring.deploy import Given
-from smarketing.measures.scoring.scorecard import Scorecard
+from smarketing.measures.scoring.giving.deploy import Given
+from smarketing.measures.scoring.models.scorecard import Scorecard
 from smarketing.measures.scoring.study import Study
-from smarketing.measures.scoring.validity import Gains, Validity, bins
-from smarketing.measures.scoring.views import Importance, Stability
+from smarketing.measures.scoring.worth.validity import Gains, Validity, bins
+from smarketing.measures.scoring.worth.views import Importance, Stability
 from smarketing.measures.view import View
 from smarketing.report import charts, formats
 from smarketing.report import scoring_wording as wording

@@ -7,8 +7,8 @@ import math
 from smarketing.company.definitions import Definitions
 from smarketing.measures.results import Finding, KeyFigure, NotApplicable, Status, Unit
 from smarketing.measures.scoring.study import Study, tested_days
-from smarketing.measures.scoring.threshold import Bands, CostCurve
-from smarketing.measures.scoring.validity import Measured, Validity
+from smarketing.measures.scoring.worth.threshold import Bands, CostCurve
+from smarketing.measures.scoring.worth.validity import Measured, Validity
 from smarketing.report import formats
 from smarketing.report.scoring_wording import bands_title, leakage_title, left_out, target_not, target_words
 

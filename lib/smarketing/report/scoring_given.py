@@ -7,8 +7,8 @@ import math
 import pandas as pd
 
 from smarketing.measures.results import Finding
-from smarketing.measures.scoring.given import LookBack
-from smarketing.measures.scoring.threshold import CLOSE
+from smarketing.measures.scoring.giving.given import LookBack
+from smarketing.measures.scoring.worth.threshold import CLOSE
 from smarketing.report import formats
 from smarketing.report.blocks import Block, note, table
 from smarketing.report.scoring_findings import THEME

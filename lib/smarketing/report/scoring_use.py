@@ -7,9 +7,9 @@ import pandas as pd
 from smarketing.company.definitions import Definitions
 from smarketing.measures.results import NotApplicable
 from smarketing.measures.scoring.study import Study
-from smarketing.measures.scoring.threshold import Bands, CostCurve
-from smarketing.measures.scoring.value import StageValue
-from smarketing.measures.scoring.views import Grid
+from smarketing.measures.scoring.worth.threshold import Bands, CostCurve
+from smarketing.measures.scoring.worth.value import StageValue
+from smarketing.measures.scoring.worth.views import Grid
 from smarketing.report import charts, formats
 from smarketing.report import scoring_wording as wording
 from smarketing.report.blocks import Block, figure, not_applicable, table

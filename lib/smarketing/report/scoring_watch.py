@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from smarketing.measures.results import Finding, KeyFigure, Status
-from smarketing.measures.scoring.deploy import Given
-from smarketing.measures.scoring.given import LookBack
-from smarketing.measures.scoring.monitor import Monitor
-from smarketing.measures.scoring.saving import Saved
+from smarketing.measures.scoring.giving.deploy import Given
+from smarketing.measures.scoring.giving.given import LookBack
+from smarketing.measures.scoring.giving.monitor import Monitor
+from smarketing.measures.scoring.models.saving import Saved
 from smarketing.measures.view import View
 from smarketing.report import formats, scoring_given
 from smarketing.report.agreements import agreement_line

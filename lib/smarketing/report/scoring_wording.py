@@ -15,11 +15,11 @@ import pandas as pd
 
 from smarketing.company.definitions import Definitions
 from smarketing.company.scoring import Scoring
-from smarketing.measures.scoring.leakage import Flag
+from smarketing.measures.scoring.audit.leakage import Flag
 from smarketing.measures.scoring.study import Study
-from smarketing.measures.scoring.threshold import Bands, CostCurve
-from smarketing.measures.scoring.validity import Measured
-from smarketing.measures.scoring.views import Grid, Importance, Stability
+from smarketing.measures.scoring.worth.threshold import Bands, CostCurve
+from smarketing.measures.scoring.worth.validity import Measured
+from smarketing.measures.scoring.worth.views import Grid, Importance, Stability
 from smarketing.report import formats
 
 NAMES = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from smarketing.measures.results import NotApplicable
-from smarketing.measures.scoring.uplift import Uplift
+from smarketing.measures.scoring.contact.uplift import Uplift
 from smarketing.report import charts, formats
 from smarketing.report import uplift_wording as wording
 from smarketing.report.blocks import Block, figure, not_applicable, note, table

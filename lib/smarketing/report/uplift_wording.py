@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from smarketing.measures.scoring.uplift import Uplift
-from smarketing.measures.scoring.uplift_judging import Targeting
+from smarketing.measures.scoring.contact.uplift import Uplift
+from smarketing.measures.scoring.contact.uplift_judging import Targeting
 from smarketing.report import formats
 
 Side = Literal["above", "below", "not told apart"]

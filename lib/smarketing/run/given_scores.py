@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from smarketing.company.tables import Company, Source
-from smarketing.measures.scoring.given import ROWS
+from smarketing.measures.scoring.giving.given import ROWS
 from smarketing.run.artefacts import all_published
 
 SCORES = "scores.parquet"

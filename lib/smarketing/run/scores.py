@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-from smarketing.measures.scoring.deploy import Given
-from smarketing.measures.scoring.saving import save_model
-from smarketing.measures.scoring.scorecard import Scorecard
+from smarketing.measures.scoring.giving.deploy import Given
+from smarketing.measures.scoring.models.saving import save_model
+from smarketing.measures.scoring.models.scorecard import Scorecard
 from smarketing.report.lead_list import write_lead_list, write_points
 from smarketing.run.artefacts import published
 from smarketing.run.given_scores import SCORES

@@ -13,11 +13,11 @@ from threadpoolctl import threadpool_limits
 
 from scored_leads import feature, fit, fitted, leads
 from smarketing.estimates.calibration import calibration_line
-from smarketing.measures.scoring import growing
-from smarketing.measures.scoring.boosting import Boosting, fit_boosting
-from smarketing.measures.scoring.encoding import fit_bins, fit_levels
-from smarketing.measures.scoring.forest import read_forest
-from smarketing.measures.scoring.saving import _plain
+from smarketing.measures.scoring.models import growing
+from smarketing.measures.scoring.models.boosting import Boosting, fit_boosting
+from smarketing.measures.scoring.models.encoding import fit_bins, fit_levels
+from smarketing.measures.scoring.models.forest import read_forest
+from smarketing.measures.scoring.models.saving import _plain
 
 
 def trees() -> Boosting:

@@ -9,9 +9,9 @@ import pytest
 import statsmodels.api as sm
 
 from scored_leads import fitted, leads
-from smarketing.measures.scoring.boosting import Boosting
-from smarketing.measures.scoring.choice import Choice, choose
-from smarketing.measures.scoring.scorecard import Scorecard
+from smarketing.measures.scoring.models.boosting import Boosting
+from smarketing.measures.scoring.models.choice import Choice, choose
+from smarketing.measures.scoring.models.scorecard import Scorecard
 
 
 def choice_of(

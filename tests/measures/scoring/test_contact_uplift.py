@@ -13,9 +13,9 @@ from small_companies import company_of, definitions_of, events_of, leads_of, tim
 from small_experiments import AS_OF, answered, assigned, compared, leads, opposed, viewed
 from smarketing.company.tables import CompanyError
 from smarketing.measures.results import NotApplicable
-from smarketing.measures.scoring.arms import CONTROL, NEITHER, TREATED, Arms, arms
-from smarketing.measures.scoring.features import draw
-from smarketing.measures.scoring.uplift import Uplift
+from smarketing.measures.scoring.contact.arms import CONTROL, NEITHER, TREATED, Arms, arms
+from smarketing.measures.scoring.contact.uplift import Uplift
+from smarketing.measures.scoring.leads.features import draw
 from smarketing.measures.view import View, view
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scored_leads import feature
-from smarketing.measures.scoring.encoding import (
+from smarketing.measures.scoring.models.encoding import (
     MISSING,
     Bins,
     Levels,

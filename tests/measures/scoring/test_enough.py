@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from smarketing.estimates.sample_size import max_parameters, minimum_sample
-from smarketing.measures.scoring.enough import FEWEST_PARAMETERS, enough
+from smarketing.measures.scoring.models.enough import FEWEST_PARAMETERS, enough
 
 
 def decision(n: int, rate: float, *, parameters: int = 40) -> str:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from smarketing.measures.scoring.feature_power import FOLDS, Known, Levels, alone, apart, known_leads, levels
-from smarketing.measures.scoring.sample import Feature
+from smarketing.measures.scoring.audit.feature_power import FOLDS, Known, Levels, alone, apart, known_leads, levels
+from smarketing.measures.scoring.leads.sample import Feature
 
 NUMBER = Feature(name="n", label="n", kind="number", side="fit", known="before", origin="leads.n")
 CATEGORY = Feature(name="c", label="c", kind="category", side="fit", known="before", origin="leads.c")

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from scored_leads import feature
-from smarketing.measures.scoring.folds import beyond_shuffled, check_training, grouped_folds, log_loss
+from smarketing.measures.scoring.models.folds import beyond_shuffled, check_training, grouped_folds, log_loss
 
 
 def test_accounts_stay_together_and_folds_are_alike() -> None:

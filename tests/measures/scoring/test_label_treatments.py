@@ -15,9 +15,9 @@ import pandas as pd
 
 from scoring_worlds import feature
 from smarketing.estimates.censoring import inverse_probability_weights
-from smarketing.measures.scoring.labels import labels_at
-from smarketing.measures.scoring.sample import Sample
-from smarketing.measures.scoring.scorecard import fit_scorecard
+from smarketing.measures.scoring.leads.labels import labels_at
+from smarketing.measures.scoring.leads.sample import Sample
+from smarketing.measures.scoring.models.scorecard import fit_scorecard
 
 HORIZON, HISTORY = 90, 240
 WIN, LOSS = 0.004, 0.010

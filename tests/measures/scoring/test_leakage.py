@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from leaky_companies import LEAKS, LeakyCompany, Outcomes, apart_by, clean, planted
-from smarketing.measures.scoring.leakage import Audit, audit
-from smarketing.measures.scoring.sample import Feature, Sample
+from smarketing.measures.scoring.audit.leakage import Audit, audit
+from smarketing.measures.scoring.leads.sample import Feature, Sample
 
 DECLARATIONS = {"LK01", "LK06"}
 

@@ -12,7 +12,7 @@ import pytest
 from scored_leads import Leads, feature, fit
 from smarketing.estimates.calibration import calibration_line
 from smarketing.estimates.ranking import auc
-from smarketing.measures.scoring.folds import grouped_folds
+from smarketing.measures.scoring.models.folds import grouped_folds
 
 FILLED_IN_BY_SALES = [
     "Tags", "Lead Quality", "Lead Profile", "Last Activity", "Last Notable Activity",

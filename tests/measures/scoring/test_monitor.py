@@ -10,12 +10,12 @@ import pytest
 
 from scoring_worlds import AS_OF, HORIZON, dated_leads, definitions, scoring_of
 from smarketing.company.tables import CompanyError
-from smarketing.measures.scoring.labels import labels_at
-from smarketing.measures.scoring.model_card import ModelCard, summarise
-from smarketing.measures.scoring.monitor import Monitor, check_fit, watch
-from smarketing.measures.scoring.sample import Sample
-from smarketing.measures.scoring.saving import Saved
-from smarketing.measures.scoring.scorecard import Scorecard, fit_scorecard
+from smarketing.measures.scoring.giving.monitor import Monitor, check_fit, watch
+from smarketing.measures.scoring.leads.labels import labels_at
+from smarketing.measures.scoring.leads.sample import Sample
+from smarketing.measures.scoring.models.model_card import ModelCard, summarise
+from smarketing.measures.scoring.models.saving import Saved
+from smarketing.measures.scoring.models.scorecard import Scorecard, fit_scorecard
 from smarketing.measures.scoring.study_card import JUDGED, label_of
 
 LEARNED, JUDGED_UNTIL = date(2025, 9, 1), date(2025, 12, 1)

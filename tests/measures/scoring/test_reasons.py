@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from scored_leads import Leads, feature, fit, fitted, leads
-from smarketing.measures.scoring.reasons import reasons
+from smarketing.measures.scoring.models.reasons import reasons
 
 
 @pytest.mark.parametrize("family", ["scorecard", "boosting"])

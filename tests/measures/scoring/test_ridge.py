@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
-from smarketing.measures.scoring.ridge import Regression
+from smarketing.measures.scoring.models.ridge import Regression
 
 
 def problem(seed: int) -> tuple[sparse.csr_array, np.ndarray, np.ndarray]:

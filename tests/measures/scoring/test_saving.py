@@ -15,8 +15,8 @@ import skops.io
 from sklearn.linear_model import LogisticRegression
 
 from scored_leads import feature, fitted, leads
-from smarketing.measures.scoring.model_card import FeatureSummary, ModelCard, summarise
-from smarketing.measures.scoring.saving import CARD, MODEL, PAGE, UntrustedModel, _plain, load_model, save_model
+from smarketing.measures.scoring.models.model_card import FeatureSummary, ModelCard, summarise
+from smarketing.measures.scoring.models.saving import CARD, MODEL, PAGE, UntrustedModel, _plain, load_model, save_model
 
 
 def card() -> ModelCard:

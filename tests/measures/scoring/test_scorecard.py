@@ -12,8 +12,8 @@ from sklearn.metrics import roc_auc_score
 
 from scored_leads import feature, fit, fitted, leads
 from smarketing.estimates.calibration import calibration_line
-from smarketing.measures.scoring.points import Design, Fitted, round_to_points
-from smarketing.measures.scoring.scorecard import Scorecard, fit_scorecard
+from smarketing.measures.scoring.models.points import Design, Fitted, round_to_points
+from smarketing.measures.scoring.models.scorecard import Scorecard, fit_scorecard
 
 
 def card() -> Scorecard:

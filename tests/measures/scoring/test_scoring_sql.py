@@ -13,10 +13,10 @@ import pytest
 
 from scored_leads import INDUSTRIES, feature, fitted, leads
 from smarketing.estimates.calibration import LogisticMap
-from smarketing.measures.scoring.boosting import Boosting
-from smarketing.measures.scoring.encoding import Bins, Levels
-from smarketing.measures.scoring.forest import Forest
-from smarketing.measures.scoring.scorecard import Factor, Scorecard
+from smarketing.measures.scoring.models.boosting import Boosting
+from smarketing.measures.scoring.models.encoding import Bins, Levels
+from smarketing.measures.scoring.models.forest import Forest
+from smarketing.measures.scoring.models.scorecard import Factor, Scorecard
 
 AWKWARD_NUMBERS = (np.nan, None, np.inf, -np.inf, 1e308, -1e308, 5e-324, -0.0, 0.0, 1.0, 2**53 + 1.0, -3.5)
 AWKWARD_TEXTS = (

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from scored_leads import fitted, leads
-from smarketing.measures.scoring.boosting import Boosting, _columns
-from smarketing.measures.scoring.forest import Forest
-from smarketing.measures.scoring.shapley import expected_raw, forest_contributions
+from smarketing.measures.scoring.models.boosting import Boosting, _columns
+from smarketing.measures.scoring.models.forest import Forest
+from smarketing.measures.scoring.models.shapley import expected_raw, forest_contributions
 
 
 def random_forest(rng: np.random.Generator, features: int, trees: int, leaves: int) -> Forest:

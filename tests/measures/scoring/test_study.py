@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 from scoring_worlds import AS_OF, HORIZON, dated_leads, definitions, feature, flat_leads, scoring_of
-from smarketing.measures.scoring.deploy import scored_leads
+from smarketing.measures.scoring.giving.deploy import scored_leads
 from smarketing.measures.scoring.study import Study, study, whole_weeks
-from smarketing.measures.scoring.threshold import band_of
-from smarketing.measures.scoring.value import StageValue
-from smarketing.measures.scoring.views import grid, importance, stability
-from smarketing.measures.scoring.worth import over_present, promises, thresholds
+from smarketing.measures.scoring.worth.study_worth import over_present, promises, thresholds
+from smarketing.measures.scoring.worth.threshold import band_of
+from smarketing.measures.scoring.worth.value import StageValue
+from smarketing.measures.scoring.worth.views import grid, importance, stability
 
 DRAWS = 60
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smarketing.company.definitions import Evidence
-from smarketing.measures.scoring.threshold import band_of, bands, cost_curve, gain_at_capacity, value_at_capacity
-from smarketing.measures.scoring.validity import Leads
+from smarketing.measures.scoring.worth.threshold import band_of, bands, cost_curve, gain_at_capacity, value_at_capacity
+from smarketing.measures.scoring.worth.validity import Leads
 
 LIMITS = {"A": 0.5, "B": 0.2}
 

@@ -17,8 +17,8 @@ import pytest
 from smarketing.company.definitions import read_definitions
 from smarketing.company.inputs import open_company
 from smarketing.estimates.rates import difference, wilson
-from smarketing.measures.scoring.features import Drawn, draw
-from smarketing.measures.scoring.uplift import Uplift, uplift
+from smarketing.measures.scoring.contact.uplift import Uplift, uplift
+from smarketing.measures.scoring.leads.features import Drawn, draw
 from smarketing.measures.view import View, view
 from smarketing.report.uplift import who_is_worth_contacting
 

@@ -9,10 +9,10 @@ from scipy import sparse, stats
 from scipy.special import expit
 
 from smarketing.company.definitions import Evidence
-from smarketing.measures.scoring import uplift_scores
-from smarketing.measures.scoring.sample import Feature
-from smarketing.measures.scoring.uplift_judging import Judged, Ranked, contrast, ranked
-from smarketing.measures.scoring.uplift_scores import SPREADS, TwoScores, two_scores
+from smarketing.measures.scoring.contact import uplift_scores
+from smarketing.measures.scoring.contact.uplift_judging import Judged, Ranked, contrast, ranked
+from smarketing.measures.scoring.contact.uplift_scores import SPREADS, TwoScores, two_scores
+from smarketing.measures.scoring.leads.sample import Feature
 
 
 def roles_of(features: pd.DataFrame) -> tuple[Feature, ...]:

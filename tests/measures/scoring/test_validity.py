@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
 from smarketing.company.definitions import Evidence
-from smarketing.measures.scoring.validity import SHARES, Leads, bins, gains, judge, measured, paired_difference
+from smarketing.measures.scoring.worth.validity import SHARES, Leads, bins, gains, judge, measured, paired_difference
 
 EVIDENCE = Evidence()
 

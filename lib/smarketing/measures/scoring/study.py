@@ -16,16 +16,16 @@ import pandas as pd
 
 from smarketing.company.definitions import Definitions, Evidence
 from smarketing.company.scoring import Scoring
-from smarketing.measures.scoring.boosting import Boosting, fit_boosting
-from smarketing.measures.scoring.choice import Choice, choose
-from smarketing.measures.scoring.enough import Enough, enough
-from smarketing.measures.scoring.features import Drawn
-from smarketing.measures.scoring.labels import Labels, days_seen, labels_at
-from smarketing.measures.scoring.leakage import Audit, audit
-from smarketing.measures.scoring.sample import Feature, Sample
-from smarketing.measures.scoring.scorecard import Scorecard, count_parameters, fit_scorecard
-from smarketing.measures.scoring.split import Split, split_forward
-from smarketing.measures.scoring.validity import Leads, Validity, judge
+from smarketing.measures.scoring.audit.leakage import Audit, audit
+from smarketing.measures.scoring.leads.features import Drawn
+from smarketing.measures.scoring.leads.labels import Labels, days_seen, labels_at
+from smarketing.measures.scoring.leads.sample import Feature, Sample
+from smarketing.measures.scoring.leads.split import Split, split_forward
+from smarketing.measures.scoring.models.boosting import Boosting, fit_boosting
+from smarketing.measures.scoring.models.choice import Choice, choose
+from smarketing.measures.scoring.models.enough import Enough, enough
+from smarketing.measures.scoring.models.scorecard import Scorecard, count_parameters, fit_scorecard
+from smarketing.measures.scoring.worth.validity import Leads, Validity, judge
 
 FloatArray = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

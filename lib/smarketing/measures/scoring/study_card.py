@@ -8,9 +8,9 @@ import numpy as np
 
 from smarketing.company.definitions import Definitions
 from smarketing.company.scoring import Scoring
-from smarketing.measures.scoring.model_card import ModelCard, summarise
+from smarketing.measures.scoring.models.model_card import ModelCard, summarise
 from smarketing.measures.scoring.study import Study, tested_days
-from smarketing.measures.scoring.validity import Measured
+from smarketing.measures.scoring.worth.validity import Measured
 from smarketing.measures.view import View
 
 LIMITS = (

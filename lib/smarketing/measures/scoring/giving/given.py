@@ -1,0 +1,177 @@
+"""What came of the leads that a score was given out for: promises as they were made, and leads worked all the same.
+
+Scoring old leads again, as `monitor` does, uses what the systems say of them today. What was promised at the time is in
+the ``scores`` table; only it can say whether the score kept its word.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import date
+
+import ibis
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from smarketing.company.definitions import Definitions
+from smarketing.company.scoring import Scoring
+from smarketing.company.tables import Company
+from smarketing.estimates.clusters import Clustered, share
+from smarketing.estimates.rates import difference
+from smarketing.estimates.scored import cluster_sums
+from smarketing.measures.scoring.leads.labels import days_seen, labels_at
+from smarketing.measures.scoring.leads.sample import Sample
+from smarketing.measures.scoring.study import DRAWS, whole_weeks
+from smarketing.measures.scoring.study_card import label_of
+from smarketing.measures.scoring.worth.validity import Leads, Measured, Validity, judge
+
+SYSTEM = "smarketing"
+"""The name of this score in the ``scores`` table."""
+
+ROWS = {
+    "subject_id": "string",
+    "system": "string",
+    "at": "timestamp",
+    "score": "float64",
+    "band": "string",
+    "qualified": "boolean",
+    "explore": "boolean",
+    "promise": "string",
+}
+"""The columns of scores given out: those of the canonical table, and what was decided and promised then."""
+
+DRAWN, LEFT = "drawn to be worked", "not drawn"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookBack:
+    """Leads that were given a score on an earlier day and whose days are over.
+
+    ``validity`` is that of the probabilities as given, of leads whose moment was on ``first`` to ``last``. ``below``
+    has two rows, of leads below the threshold at the time: ``group`` (`DRAWN` at random to be worked all the same, and
+    `LEFT`), ``n``, ``events``, ``promised`` (mean probability given), ``rate`` with ``lower`` and ``upper`` (accounts
+    kept together; NaN where there are too few). ``effect`` is the first rate minus the second: as leads were drawn at
+    random, what drawing them changed. ``reason`` says why there is nothing to look back on.
+    """
+
+    n: int
+    first: date | None
+    last: date | None
+    validity: Validity | None
+    below: pd.DataFrame
+    effect: Measured
+    reason: str = ""
+
+    @property
+    def drawn(self) -> pd.Series:
+        """The row of leads that were drawn to be worked."""
+        return self.below.iloc[0]
+
+
+def look_back(
+    company: Company,
+    sample: Sample,
+    definitions: Definitions,
+    scoring: Scoring,
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> LookBack:
+    """Hold what was given out on earlier days against what came of it.
+
+    Parameters
+    ----------
+    company
+        Its ``scores`` table holds what was given out; the first score given to a lead counts, and only those that
+        promised what the definitions promise now.
+    sample
+        All leads at their moment, as of the day of the report.
+    """
+    if sample.at is None or sample.as_of is None:
+        return _nothing("the export has no dates")
+    given = _given_out(company, label_of(scoring, definitions)).reindex(sample.subject_id)
+    horizon = scoring.within_days or 0
+    labels = labels_at(sample, horizon=horizon, known_at=sample.as_of)
+    over = (days_seen(sample, sample.as_of) >= horizon) & (labels.weight > 0)
+    kept = given["score"].notna().to_numpy() & over
+    if not kept.any():
+        return _nothing("no lead that a score was given out for on an earlier day has had all its days")
+    given, at = given[kept], sample.at[kept]
+    days = at.astype("datetime64[D]")
+    first, last = days.min().astype(date), days.max().astype(date)
+    leads = Leads(
+        what="leads that were given a score",
+        outcome=labels.value[kept].astype(np.float64),
+        weight=np.ones(int(kept.sum())),
+        cluster=sample.cluster[kept],
+        week=whole_weeks(at, first, last, definitions.calendar.week_starts),
+        capacity=float(scoring.weekly_capacity or 1) * sample.fraction,
+        fraction=sample.fraction,
+    )
+    promised = given["score"].to_numpy(dtype=np.float64)
+    validity = judge(
+        leads, {"score": promised}, probabilities=("score",), evidence=definitions.evidence, draws=draws, seed=seed
+    )["score"]
+    below = ~given["qualified"].to_numpy(dtype=bool)
+    drawn = given["explore"].to_numpy(dtype=bool)
+    groups = {DRAWN: below & drawn, LEFT: below & ~drawn}
+    rates = {name: _rate(leads, mask, definitions) for name, mask in groups.items()}
+    rows = [_row(name, leads, promised, mask, rates[name]) for name, mask in groups.items()]
+    return LookBack(
+        n=len(leads), first=first, last=last, validity=validity, below=pd.DataFrame(rows), effect=_effect(rates)
+    )
+
+
+def _given_out(company: Company, promise: str) -> pd.DataFrame:
+    """Return the first score that was given to each lead with this promise, by lead."""
+    columns = ["score", "qualified", "explore"]
+    if not company.has("scores") or not set(ROWS) <= set(company.table("scores").columns):
+        return pd.DataFrame(columns=columns).astype({"score": "float64", "qualified": "object", "explore": "object"})
+    scores = company.table("scores")
+    ours = scores.filter((scores.system == SYSTEM) & (scores.promise == promise))
+    place = ibis.row_number().over(group_by=ours.subject_id, order_by=ours["at"])
+    first = ours.mutate(__place=place).filter(ibis._["__place"] == 0)
+    return first.select("subject_id", *columns).execute().set_index("subject_id")
+
+
+def _rate(leads: Leads, mask: npt.NDArray[np.bool_], definitions: Definitions) -> Clustered | None:
+    if not mask.any() or leads.only(mask, "leads").too_few_to_count(definitions.evidence):
+        return None
+    return share(cluster_sums(leads.cluster[mask], leads.weight[mask], leads.outcome[mask]))
+
+
+def _row(
+    name: str, leads: Leads, promised: npt.NDArray[np.float64], mask: npt.NDArray[np.bool_], rate: Clustered | None
+) -> dict[str, object]:
+    return {
+        "group": name,
+        "n": int(mask.sum()),
+        "events": int(leads.outcome[mask].sum()),
+        "promised": float(promised[mask].mean()) if mask.any() else math.nan,
+        "rate": math.nan if rate is None else rate.value,
+        "lower": math.nan if rate is None else rate.lower,
+        "upper": math.nan if rate is None else rate.upper,
+    }
+
+
+def _effect(rates: dict[str, Clustered | None]) -> Measured:
+    drawn, left = rates[DRAWN], rates[LEFT]
+    if drawn is None or left is None:
+        return Measured(name="effect", value=math.nan, lower=math.nan, upper=math.nan)
+    found = difference(drawn, left)
+    return Measured(name="effect", value=found.value, lower=found.lower, upper=found.upper)
+
+
+def _nothing(reason: str) -> LookBack:
+    columns = ["group", "n", "events", "promised", "rate", "lower", "upper"]
+    return LookBack(
+        n=0,
+        first=None,
+        last=None,
+        validity=None,
+        below=pd.DataFrame(columns=columns),
+        effect=Measured(name="effect", value=math.nan, lower=math.nan, upper=math.nan),
+        reason=reason,
+    )

@@ -1,0 +1,55 @@
+"""What the company did with a lead by itself: the score its present system gave, and whether sales worked it.
+
+Neither is ever a feature: they judge a score, and audit columns.
+"""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.types as ir
+
+from smarketing.company.scoring import Scoring
+from smarketing.company.tables import Company, CompanyError
+from smarketing.company.wrong_keys import nearest
+from smarketing.measures.scoring.leads.moments import AT
+from smarketing.measures.view import View
+
+PRESENT, WORKED = "__present", "__worked"
+GRACE_HOURS = 1
+"""A CRM scores a lead in the minutes after it is created, so a score so much later still counts as given then."""
+
+
+def with_present(view: View, rows: ir.Table, scoring: Scoring) -> ir.Table:
+    """Add `PRESENT`, the present system's latest score given by the moment, or within `GRACE_HOURS` after it."""
+    company, system = view.company, scoring.present_system
+    if system is None or not company.has("scores"):
+        return rows
+    scores = company.table("scores")
+    theirs = scores.filter(scores.system == system).select("score", of=scores.subject_id, given=scores["at"])
+    if not theirs.limit(1).count().execute():
+        systems = scores.select("system").distinct().order_by("system").limit(50).to_pyarrow()["system"].to_pylist()
+        raise CompanyError(f"No score is of the system {system!r} (present_system). {nearest(system, systems)}")
+    moment = rows.select(subject="subject_id", by=rows[AT] + ibis.interval(hours=GRACE_HOURS))
+    known = theirs.inner_join(moment, [theirs.of == moment.subject, theirs.given <= moment.by])
+    latest = ibis.row_number().over(group_by=known.of, order_by=[known.given.desc(), known.score.desc()])
+    last = known.mutate(__place=latest).filter(ibis._["__place"] == 0)
+    last = last.select(scored="of", **{PRESENT: last.score.cast("float64")})
+    return rows.left_join(last, rows.subject_id == last.scored).drop("scored")
+
+
+def with_worked(company: Company, rows: ir.Table) -> ir.Table:
+    """Add `WORKED`, whether sales ever logged an action with the lead, where the company records actions of leads."""
+    if not company.records("activities", "lead_id"):
+        return rows
+    actions = company.table("activities")
+    if company.records("activities", "owner_id") and company.records("owners", "team"):
+        actions = actions.anti_join(marketing_owners(company), "owner_id")
+    touched = actions.filter(actions.lead_id.notnull()).select(touched="lead_id").distinct()
+    joined = rows.left_join(touched, rows.subject_id == touched.touched)
+    return joined.mutate(**{WORKED: joined.touched.notnull()}).drop("touched")
+
+
+def marketing_owners(company: Company) -> ir.Table:
+    """Return the ``owner_id`` of everybody who is, or was, of a marketing team."""
+    owners = company.table("owners")
+    return owners.filter(owners.team.lower().contains("marketing")).select("owner_id").distinct()
