@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -39,13 +40,18 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real PostgreSQL in a temporary folder, as a connection address; stopped at the end."""
+def postgres_server() -> Iterator[str]:
+    """A real PostgreSQL in a temporary folder, as a connection address; stopped at the end, its folder removed.
+
+    Run by root, the server is another user's. pytest closes the folder that all its temporary ones are in to others
+    whenever a session starts, which would take the data from under it: it has a folder of its own.
+    """
     pgserver = pytest.importorskip("pgserver", reason="PostgreSQL: the package pgserver is not installed")
-    # A socket's path has to be short, whatever the temporary folder is called.
-    server = pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    server = pgserver.get_server(folder / "data", cleanup_mode="stop")
     yield server.get_uri()
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
