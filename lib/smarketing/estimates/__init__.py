@@ -12,6 +12,9 @@ A lookup that was not observed is None; the value of an empty sample is NaN with
 - `survival`: cumulative incidence of competing exits from a life table, and its influence function by age.
 - `variation`: natural limits of a weekly series, and the interval of a sum of weeks.
 - `multiplicity`: several comparisons at once.
+- `moments`: sums and cross-products of named columns over the units of one arm.
+- `effects`: difference and lift of two arms, and whether there is enough evidence for an interval.
+- `adjustment`: the same, adjusted for what was known before assignment.
 
 About scores:
 
