@@ -27,7 +27,8 @@ from smarketing.estimates.account_effects import (
 from smarketing.estimates.dealt_accounts import Accounts
 from smarketing.estimates.scored import BoolArray, FloatArray
 
-FEW_ACCOUNTS = 40
+# Effective accounts of the smaller arm and degrees of freedom below which CR2 does not decide.
+FEW_EFFECTIVE_ACCOUNTS = 40.0
 FEW_DEGREES_OF_FREEDOM = 10.0
 # Two statistics closer than this, relatively, are one: assignments that mirror each other differ by rounding.
 _SAME = 1e-9
@@ -200,12 +201,19 @@ def randomisation_test(
 def decide(dealt: Accounts, *, average: Average, draws: int = 19_999, seed: int = 0, alpha: float = 0.05) -> Decision:
     """Return the p-value to decide by, with the effect and its interval.
 
-    The randomisation test decides where accounts are fewer than 40, where Satterthwaite's degrees of freedom are below
-    10, or where there is no CR2 p-value; otherwise CR2 with Satterthwaite does. Parameters as `randomisation_test`.
+    The randomisation test decides where the smaller arm has the weight of fewer than 40 equally large accounts, where
+    Satterthwaite's degrees of freedom are below 10, or where there is no CR2 p-value; otherwise CR2 with Satterthwaite
+    does. Parameters as `randomisation_test`.
+
+    Notes
+    -----
+    Forty accounts in number are not enough, nor are ten degrees of freedom, which depend on who is in which arm: with
+    sizes of sigma 1.5, and 10 degrees of freedom or more, 6 to 24 % of A/A experiments with 6 to 20 effective accounts
+    are rejected by CR2. With 40 and more effective accounts 5 % are.
     """
     _check_alpha(alpha)
     effect = account_effect(dealt, average=average, confidence=1 - alpha)
-    few = effect.treated + effect.control < FEW_ACCOUNTS or effect.degrees_of_freedom < FEW_DEGREES_OF_FREEDOM
+    few = effect.effective_accounts < FEW_EFFECTIVE_ACCOUNTS or effect.degrees_of_freedom < FEW_DEGREES_OF_FREEDOM
     if not few and not math.isnan(effect.p_value):
         return Decision(p_value=effect.p_value, by="CR2", effect=effect, test=None, agree=True, reason=None)
     test = randomisation_test(dealt, average=average, draws=draws, seed=seed, alpha=alpha)
