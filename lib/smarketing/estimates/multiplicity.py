@@ -148,7 +148,10 @@ def false_coverage(
     """
     check_confidence(confidence)
     if not 1 <= selected <= of:
-        raise ValueError(f"selected is {selected} of {of}; an interval is for one of at least one, and of no more.")
+        raise ValueError(
+            f"selected is {selected} of {of}; an interval is for one of those picked, and no more can be picked than "
+            "were asked."
+        )
     if math.isnan(value) or math.isnan(lower) or math.isnan(upper):
         return SelectedInterval(value, -math.inf, math.inf, selected, of)
     alpha = 1 - confidence
