@@ -1,0 +1,302 @@
+"""What became of the units of an experiment since they were dealt: a row a unit, in the engine.
+
+Only what is dated on or after the assignment and within the horizon is an outcome. A unit that had reached a stage
+before it was dealt cannot be moved to it any more, and is left out of that metric: that was so before chance decided,
+so both arms lose the same kind of unit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time
+
+import ibis
+import ibis.expr.types as ir
+
+from smarketing.company.protocol import Metric
+from smarketing.company.tables import CompanyError
+from smarketing.company.wrong_keys import nearest
+from smarketing.measures.exact import cents
+from smarketing.measures.experiments.units import EXAMPLES, Units
+from smarketing.measures.journeys import days_between
+from smarketing.measures.scope import enrich, restrict
+from smarketing.measures.view import View
+
+UNIT, ARM, AT, STRATUM, OVER, SIZE, KNOWN = (
+    "__unit", "__arm", "__at", "__stratum", "__over", "__size", "__known",
+)  # fmt: skip
+OUTCOME, COUNT, COVARIATE, SEGMENT = "y_", "n_", "x_", "s_"
+MOST_LEVELS = 10
+"""A text has a covariate for each of its commonest values but one, at most so many."""
+PARTS = 1e6
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Observed:
+    """Units with their outcomes, a row each.
+
+    ``table``: `UNIT`, `ARM`, `AT`, `STRATUM`; `KNOWN`, whether the company's tables hold the unit at all; `OVER`,
+    whether its horizon is over; `SIZE`, the leads that it had when it was dealt (1 for a lead); an outcome a metric
+    (``y_<name>``, NULL where the unit is left out of it; for an account the sum over its leads), the leads that can
+    have it (``n_<name>``), a covariate each (``x_<name>``, of accounts the mean of their leads) and a segment each
+    (``s_<name>``).
+    """
+
+    units: Units
+    table: ir.Table
+
+    def outcome(self, metric: str) -> ir.FloatingValue:
+        """Return a metric's column."""
+        return self.table[OUTCOME + metric]
+
+
+def observed(view: View, units: Units) -> Observed:
+    """Bring together units and what became of them by the as-of day.
+
+    Raises
+    ------
+    MissingTable
+        Leads, or the table that a metric is read from, are not mapped.
+    CompanyError
+        A metric, covariate or segment is not in the data, is of the wrong type, or is declared as recorded after what
+        it may not be after; leads were created after they were dealt; a dated metric is asked of undated units.
+    """
+    protocol = units.protocol
+    leads = _leads(view)
+    _check_names(view, leads, units)
+    dealt = units.table.rename({UNIT: "unit_id", ARM: "arm", AT: "at", STRATUM: "stratum"})
+    if protocol.unit == "lead":
+        rows = dealt.left_join(leads, dealt[UNIT] == leads["__key"])
+        _refuse_later_created(view, rows, units)
+        rows = _with_outcomes(view, units, rows)
+        rows = rows.mutate(**{KNOWN: rows["__key"].notnull(), SIZE: ibis.literal(1, "int64")})
+        table = _chosen(units, rows, view)
+    else:
+        table = _of_accounts(view, units, dealt, leads)
+    return Observed(units=units, table=table.cache())
+
+
+def _leads(view: View) -> ir.Table:
+    """Return leads of the scope with their journeys where they have days; ``__key`` is their id as text."""
+    rows = view.leads.table if view.company.has_days else restrict(enrich(view.company, "lead"), view.scope)
+    return rows.mutate(__key=rows.subject_id.cast("string"))
+
+
+def _check_names(view: View, leads: ir.Table, units: Units) -> None:
+    protocol, where = units.protocol, f"The protocol of {units.protocol.name!r}"
+    known = view.company.known.get("leads", {})
+    for name in (*protocol.covariates, *protocol.segments):
+        if name not in leads.columns:
+            raise CompanyError(f"{where} names the attribute {name!r}, and leads have none. {_near(name, leads)}")
+        if known.get(name) == "after":
+            raise CompanyError(
+                f"{where} names {name!r} as known before the assignment, and the input file declares it as filled in "
+                "`after`. Take it out, or correct the declaration."
+            )
+    for name, metric in protocol.metrics.items():
+        if metric.attribute is not None:
+            if metric.attribute not in leads.columns:
+                raise CompanyError(
+                    f"{where} reads the metric {name!r} from the attribute {metric.attribute!r}, and leads have none. "
+                    f"{_near(metric.attribute, leads)}"
+                )
+            kind = leads[metric.attribute].type()
+            if not (kind.is_boolean() or kind.is_numeric()):
+                raise CompanyError(
+                    f"{where} reads the metric {name!r} from leads.{metric.attribute}, which holds {kind} and neither "
+                    "yes or no nor a number. Give it its `type` in the input file."
+                )
+            if known.get(metric.attribute) == "before":
+                raise CompanyError(
+                    f"{where} reads the metric {name!r} from leads.{metric.attribute}, which the input file declares "
+                    "as known `before`: an outcome is recorded after the assignment. Name another attribute."
+                )
+        elif not units.dated:
+            raise CompanyError(
+                f"{where} has the metric {name!r}, which happens within {protocol.horizon_days} days after the "
+                "assignment, and no unit has a time of assignment. Map assignments.assigned_at."
+            )
+        elif metric.stage is not None:
+            stages = [stage.stage for stage in view.definitions.stages.funnel]
+            if metric.stage not in stages:
+                raise CompanyError(
+                    f"{where} has the metric {name!r} of the stage {metric.stage!r}, which the definitions do not "
+                    f"have. {nearest(metric.stage, stages)}"
+                )
+
+
+def _near(name: str, leads: ir.Table) -> str:
+    return nearest(name, [column for column in leads.columns if not column.startswith(("__", "reached_"))])
+
+
+def _refuse_later_created(view: View, rows: ir.Table, units: Units) -> None:
+    if not (units.dated and view.company.has_days):
+        return
+    later = rows.filter(rows.created_at.truncate("D") > rows[AT].truncate("D"))
+    count = int(later.count().execute())
+    if count:
+        first = later.order_by(UNIT).limit(EXAMPLES).select(UNIT, "created_at", AT).to_pyarrow().to_pylist()
+        said = ", ".join(f"{row[UNIT]} (created {row['created_at']}, dealt {row[AT]})" for row in first)
+        raise CompanyError(
+            f"{count:,} leads of the experiment {units.protocol.name!r} were created after they were dealt: {said}. "
+            "Outcomes before an assignment are none of it: correct assignments.assigned_at."
+        )
+
+
+def _of_accounts(view: View, units: Units, dealt: ir.Table, leads: ir.Table) -> ir.Table:
+    """Add up, by account, the leads that were there when it was dealt, and its money."""
+    protocol = units.protocol
+    if not view.company.records("leads", "account_id"):
+        raise CompanyError(
+            f"The experiment {protocol.name!r} was dealt to accounts, and leads.account_id is not recorded. Map it in "
+            "the input file."
+        )
+    members = dealt.inner_join(leads, dealt[UNIT] == leads.account_id.cast("string"))
+    if units.dated and view.company.has_days:
+        members = members.filter(members.created_at.truncate("D") <= members[AT].truncate("D"))
+    rows = _with_outcomes(view, units, members)
+    rows = rows.mutate(**_covariates(units, rows))
+    by_lead = [name for name, metric in protocol.metrics.items() if metric.source != "amount"]
+    sums: dict[str, ir.Value] = {SIZE: rows.count()}
+    for name in by_lead:
+        sums |= {OUTCOME + name: rows[OUTCOME + name].sum(), COUNT + name: rows[OUTCOME + name].count()}
+    sums |= {name: _exact_mean(rows[name]) for name in rows.columns if name.startswith(COVARIATE)}
+    sums |= {SEGMENT + name: rows[name].cast("string").min() for name in protocol.segments}
+    counted = rows.group_by(of=rows[UNIT]).aggregate(**sums)
+    table = dealt.left_join(counted, dealt[UNIT] == counted.of)
+    table = table.mutate(**{KNOWN: table.of.notnull(), OVER: _over(view, units, table)}).drop("of")
+    zero = [SIZE, *(part + name for name in by_lead for part in (OUTCOME, COUNT))]
+    table = table.mutate(**{name: table[name].fill_null(0) for name in zero})
+    for name in (name for name in protocol.metrics if name not in by_lead):
+        metric = protocol.metrics[name]
+        money = _money(view, units, dealt, metric, "account_id")
+        joined = table.left_join(money, table[UNIT] == money.of).drop("of")
+        value = _cap(joined["__value"].fill_null(0.0), metric)
+        table = joined.mutate(**{OUTCOME + name: value, COUNT + name: joined[SIZE]}).drop("__value")
+    blank = {SEGMENT + name: table[SEGMENT + name].fill_null("(blank)") for name in protocol.segments}
+    return table.mutate(**blank)
+
+
+def _with_outcomes(view: View, units: Units, rows: ir.Table) -> ir.Table:
+    """Add the outcome of every metric to rows of leads that carry their unit's arm and time.
+
+    Money of accounts is not their leads': it is added afterwards.
+    """
+    protocol = units.protocol
+    there = rows["__key"].notnull()
+    for name, metric in protocol.metrics.items():
+        if metric.source == "amount" and protocol.unit == "account":
+            continue
+        if metric.source in ("activity", "amount"):
+            counted = (
+                _acted(view, units, rows, metric) if metric.activity else _money(view, units, rows, metric, "lead_id")
+            )
+            joined = rows.left_join(counted, rows["__key"] == counted.of).drop("of")
+            value = joined["__value"].fill_null(0.0)
+            there = joined["__key"].notnull()
+            rows = joined.mutate(**{OUTCOME + name: there.ifelse(value, ibis.null("float64"))}).drop("__value")
+        elif metric.stage is not None:
+            rows = rows.mutate(**{OUTCOME + name: _reached(units, rows, metric.stage)})
+        else:
+            rows = rows.mutate(**{OUTCOME + name: _number(rows[str(metric.attribute)])})
+    return rows.mutate(**{OVER: _over(view, units, rows)})
+
+
+def _over(view: View, units: Units, rows: ir.Table) -> ir.BooleanValue:
+    if not units.dated or units.protocol.horizon_days is None:
+        return ibis.literal(True)
+    last = ibis.literal(datetime.combine(view.as_of, time.min))
+    return days_between(rows[AT], last) >= units.protocol.horizon_days
+
+
+def _reached(units: Units, rows: ir.Table, stage: str) -> ir.FloatingValue:
+    at, column = rows[AT], rows[f"reached_{stage}"]
+    # A date without a time of day may be later than the assignment on the same day.
+    dateless = column == column.truncate("D")
+    before = (dateless.ifelse(column < at.truncate("D"), column < at)).fill_null(False)
+    inside = (days_between(at, column) <= units.protocol.horizon_days).fill_null(False)
+    value = (column.notnull() & inside).ifelse(1.0, 0.0)
+    return (rows["__key"].isnull() | before).ifelse(ibis.null("float64"), value)
+
+
+def _acted(view: View, units: Units, rows: ir.Table, metric: Metric) -> ir.Table:
+    """Return the leads with an activity of the metric's kind within the horizon: ``of`` and ``__value`` 1."""
+    leads = rows.filter(rows["__key"].notnull()).select("__key", __dealt=rows[AT])
+    events = view.company.table("activities").filter(lambda t: t.kind == metric.activity)
+    events = events.select(lead=events.lead_id.cast("string"), when=events["at"])
+    joined = events.inner_join(leads, [events.lead == leads["__key"], events.when >= leads["__dealt"]])
+    joined = joined.filter(days_between(joined["__dealt"], joined.when) <= units.protocol.horizon_days)
+    return joined.select(of="__key").distinct().mutate(__value=ibis.literal(1.0))
+
+
+def _money(view: View, units: Units, rows: ir.Table, metric: Metric, whose: str) -> ir.Table:
+    """Return the money of leads' (``lead_id``) or accounts' deals within the horizon: ``of`` and ``__value``.
+
+    A deal without an amount brings nothing.
+    """
+    key = "__key" if whose == "lead_id" else UNIT
+    owners = rows.filter(rows[key].notnull()).select(of=rows[key], __dealt=rows[AT])
+    win = view.definitions.stages.win.stage
+    deals = view.deals.table
+    when = deals.created_at if metric.amount == "created" else view.deals.reached(win)
+    deals = deals.select(whose=deals[whose].cast("string"), when=when, cents=cents(deals.amount.fill_null(0.0)))
+    joined = deals.inner_join(owners, [deals.whose == owners.of, deals.when >= owners["__dealt"].truncate("D")])
+    joined = joined.filter(days_between(joined["__dealt"], joined.when) <= units.protocol.horizon_days)
+    return joined.group_by("of").aggregate(__value=joined.cents.sum().cast("float64") / 100.0)
+
+
+def _number(value: ir.Value) -> ir.FloatingValue:
+    if value.type().is_boolean():
+        return ibis.cases((value, 1.0), (~value, 0.0), else_=None).cast("float64")
+    number = value.cast("float64")
+    if value.type().is_floating():
+        return (number.isnan() | number.isinf()).ifelse(ibis.null("float64"), number)
+    return number
+
+
+def _covariates(units: Units, rows: ir.Table) -> dict[str, ir.Value]:
+    """Return covariates as numbers: a yes or no as 1 and 0, a text as one column for each of its values but one.
+
+    What is missing is the column's mean (0 for a text's columns), with a column of its own that says so: a unit is
+    never lost for a covariate.
+    """
+    found: dict[str, ir.Value] = {}
+    for name in units.protocol.covariates:
+        column = rows[name]
+        if column.type().is_string():
+            counts = rows.filter(column.notnull()).group_by(value=column).aggregate(n=lambda t: t.count())
+            common = counts.order_by(ibis.desc("n"), "value").limit(MOST_LEVELS + 1).to_pyarrow()["value"].to_pylist()
+            for place, value in enumerate(common[1:], 1):
+                found[f"{COVARIATE}{name}_{place}"] = (column == value).fill_null(False).ifelse(1.0, 0.0)
+            continue
+        number = _number(column)
+        asked = (
+            rows.aggregate(n=rows.count(), known=number.count(), mean=_exact_mean(number)).to_pyarrow().to_pylist()[0]
+        )
+        mean = float(asked["mean"] or 0.0)
+        found[f"{COVARIATE}{name}"] = number.fill_null(mean)
+        if 0 < asked["known"] < asked["n"]:
+            found[f"{COVARIATE}{name}_missing"] = number.isnull().ifelse(1.0, 0.0)
+    return found
+
+
+def _exact_mean(value: ir.FloatingValue) -> ir.FloatingValue:
+    """Return a mean that does not depend on the order of adding."""
+    return whole_parts(value).sum().cast("float64") / value.count().cast("float64").nullif(0.0) / PARTS
+
+
+def whole_parts(value: ir.FloatingValue) -> ir.DecimalValue:
+    """Return a number as whole millionths, wide enough to be summed: the order of adding then does not matter."""
+    return (value * PARTS).round().cast("int64").cast("decimal(38, 0)")
+
+
+def _chosen(units: Units, rows: ir.Table, view: View) -> ir.Table:
+    kept = [UNIT, ARM, AT, STRATUM, KNOWN, OVER, SIZE]
+    outcomes = {OUTCOME + name: rows[OUTCOME + name] for name in units.protocol.metrics}
+    segments = {SEGMENT + name: rows[name].cast("string").fill_null("(blank)") for name in units.protocol.segments}
+    capped = {name: _cap(value, units.protocol.metrics[name.removeprefix(OUTCOME)]) for name, value in outcomes.items()}
+    return rows.select(*kept, **capped, **segments, **_covariates(units, rows))
+
+
+def _cap(value: ir.FloatingValue, metric: Metric) -> ir.FloatingValue:
+    return value if metric.cap is None else ibis.least(value, metric.cap)
