@@ -21,8 +21,6 @@ from smarketing.company.yaml_file import read_yaml
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")]
 FOLDER = "params/experiments"
-SUM_OF_SHARES = 1e-3
-"""Shares are typed with a few digits: so far their sum may be from 1."""
 
 
 class Frozen(BaseModel):
@@ -109,20 +107,21 @@ class Rule(Frozen):
 class Protocol(Frozen):
     """What was agreed on an experiment before it began.
 
-    ``arms`` gives the share of units dealt to each; ``control`` is the arm that the others are compared with. ``unit``
-    is what is dealt: a lead, or an account with all its leads; ``average`` then says whether the decision is about the
-    average lead or the average account. Outcomes count within ``horizon_days`` after a unit's
-    assignment; a flat export has no days, and no horizon. ``covariates`` are attributes of leads recorded before the
-    assignment, used to narrow intervals; ``segments`` are attributes whose groups were declared to be looked at apart.
-    ``value`` is the money that one more of the first primary metric is worth, for the money range; empty where the
-    metric is money itself. ``planned_units`` is how many units there were to be in all.
+    ``arms`` says in which parts units are dealt to each (1 and 1, or 90 and 10); ``control`` is the arm that the others
+    are compared with. ``unit`` is what is dealt: a lead, or an account with all its leads; ``average`` then says
+    whether the decision is about the average lead or the average account. Outcomes count within ``horizon_days`` after
+    a unit's assignment; a flat export has no days, and no horizon. ``covariates`` are attributes of leads recorded
+    before the assignment, used to narrow intervals; ``segments`` are attributes whose groups were declared to be looked
+    at apart. ``value`` is the money that one more of a primary metric is worth, and ``a_quarter`` how many units there
+    are in a quarter, for the money range; a metric that is money itself needs no value. ``planned_units`` is how many
+    units there were to be in all.
     """
 
     name: Name
     version: str = "1"
     hypothesis: str = Field(min_length=10)
     unit: Literal["lead", "account"] = "lead"
-    arms: Mapping[str, Annotated[float, Field(gt=0, lt=1)]]
+    arms: Mapping[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]]
     control: str
     metrics: Mapping[Name, Metric]
     primary: tuple[Name, ...] = Field(min_length=1)
@@ -145,6 +144,12 @@ class Protocol(Frozen):
     agreed_on: date | None = None
 
     @property
+    def shares(self) -> dict[str, float]:
+        """The share of units that each arm is to have."""
+        total = math.fsum(self.arms.values())
+        return {arm: part / total for arm, part in self.arms.items()}
+
+    @property
     def treatments(self) -> tuple[str, ...]:
         """The arms other than the control, in the protocol's order."""
         return tuple(arm for arm in self.arms if arm != self.control)
@@ -162,11 +167,8 @@ class Protocol(Frozen):
         return self
 
     def _faults(self) -> Iterator[str]:
-        total = math.fsum(self.arms.values())
         if len(self.arms) < 2:
             yield "an experiment has at least two arms"
-        elif abs(total - 1) > SUM_OF_SHARES:
-            yield f"the shares of arms add up to {total:.4g} and not to 1"
         if self.control not in self.arms:
             yield f"`control` is {self.control!r}, which is no arm. {nearest(self.control, list(self.arms))}"
         named = [("primary", name) for name in self.primary] + [("guardrails", g.metric) for g in self.guardrails]

@@ -116,7 +116,7 @@ def read(seen: Observed, *, as_of: date) -> Readout:
 def _counts(seen: Observed) -> pd.DataFrame:
     protocol = seen.units.protocol
     found = sums.counts(seen).set_index("arm").reindex(list(protocol.arms)).fillna(0).astype("int64")
-    found.insert(0, "share", [protocol.arms[arm] for arm in found.index])
+    found.insert(0, "share", [protocol.shares[arm] for arm in found.index])
     return found.rename_axis("arm").reset_index()
 
 

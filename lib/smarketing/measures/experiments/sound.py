@@ -37,9 +37,7 @@ def sound(seen: Observed) -> tuple[Check, ...]:
     protocol = seen.units.protocol
     counts = _arms(sums.counts(seen), protocol)
     dealt, known = counts["dealt"].tolist(), counts["known"].tolist()
-    shares = list(protocol.arms.values())
-    total = sum(shares)
-    shares = [share / total for share in shares]
+    shares = list(protocol.shares.values())
     found = [
         _ratio("EX01", "Do the arms have the shares of the protocol?", against_protocol(dealt, shares), counts.index),
         _ratio("EX02", "Are all arms' units found again alike?", analysed_against_dealt(known, dealt), counts.index),

@@ -18,7 +18,7 @@ Kept = Literal["kept", "broken", "undecided"]
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What follows for an arm: its ``state``, and ``why`` as a clause. ``metric`` is the one that decided, if one did."""
+    """What follows for an arm: its ``state``, ``why`` as a clause, and the ``metric`` that decided, if one did."""
 
     arm: str
     state: State
