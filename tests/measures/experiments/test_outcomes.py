@@ -46,7 +46,7 @@ def moment(rng: np.random.Generator, first: datetime, last: datetime) -> datetim
 class World:
     """Leads with histories as plain rows, some of whom are dealt, and the company that holds them."""
 
-    def __init__(self, seed: int, *, leads: int = 70, accounts: int = 12, unit: str = "lead") -> None:
+    def __init__(self, seed: int, *, leads: int = 140, accounts: int = 12, unit: str = "lead") -> None:
         rng = np.random.default_rng(seed)
         start, end = datetime(2026, 3, 1), datetime(2026, 7, 15)
         self.leads: dict[str, dict[str, Any]] = {}
@@ -78,7 +78,11 @@ class World:
                 self.deals.append(
                     {"lead": name, "account": account, "created": opened, "closed": closed, "amount": amount}
                 )
-        ids = [*list(self.leads)[: leads - 10], "X1", "X2"] if unit == "lead" else [f"A{i:02}" for i in range(accounts + 1)]
+        ids = (
+            [*list(self.leads)[: leads - 10], "X1", "X2"]
+            if unit == "lead"
+            else [f"A{i:02}" for i in range(accounts + 1)]
+        )
         self.dealt: dict[str, tuple[str, datetime]] = {}
         for place, name in enumerate(ids):
             created = self.leads[name]["created"] if name in self.leads else start
@@ -93,7 +97,9 @@ class World:
             leads[column] = pd.Series([self.leads[n][column] for n in names], dtype="float64")
         for column in ("tone", "vip", "bought"):
             leads[column] = pd.Series([self.leads[n][column] for n in names], dtype=object)
-        acts = pd.DataFrame(self.activities, columns=["lead_id", "kind", "at"]).astype({"lead_id": object, "kind": object})
+        acts = pd.DataFrame(self.activities, columns=["lead_id", "kind", "at"]).astype(
+            {"lead_id": object, "kind": object}
+        )
         return {
             "leads": leads,
             "stage_events": events_of(*((lead, stage, str(at)) for lead, stage, at in self.events)),
@@ -191,9 +197,8 @@ def same(got: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str) -> None
         assert theirs[name] == close, (got["__unit"], name)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_outcomes_of_leads_are_those_of_a_plain_loop(engine: ibis.BaseBackend, seed: int) -> None:
-    world = World(seed)
+def test_outcomes_of_leads_are_those_of_a_plain_loop(engine: ibis.BaseBackend) -> None:
+    world = World(1)
     protocol = protocol_of(METRICS, **COVARIATES)
     view = viewed(engine, world.frames("lead"))
     rows = table_of(observed(view, dealt(view, protocol)))
@@ -220,15 +225,16 @@ def test_outcomes_of_leads_are_those_of_a_plain_loop(engine: ibis.BaseBackend, s
     assert kinds["created", CAP] and kinds["spent", 50.0] and kinds["spent", None] and kinds["answered", 1.0]
 
 
-@pytest.mark.parametrize("seed", [3, 4])
-def test_outcomes_of_accounts_are_sums_over_the_leads_that_they_had(engine: ibis.BaseBackend, seed: int) -> None:
-    world = World(seed, unit="account")
+def test_outcomes_of_accounts_are_sums_over_the_leads_that_they_had(engine: ibis.BaseBackend) -> None:
+    world = World(3, unit="account")
     protocol = protocol_of(METRICS, unit="account", **COVARIATES)
     view = viewed(engine, world.frames("account"))
     rows = table_of(observed(view, dealt(view, protocol)))
     assert set(rows) == set(world.dealt)
     members = {
-        account: [n for n, row in world.leads.items() if row["account"] == account and row["created"].date() <= at.date()]
+        account: [
+            n for n, row in world.leads.items() if row["account"] == account and row["created"].date() <= at.date()
+        ]
         for account, (_, at) in world.dealt.items()
     }
     assert any(len(members[a]) < sum(row["account"] == a for row in world.leads.values()) for a in members)
@@ -393,7 +399,9 @@ def test_leads_that_were_created_after_they_were_dealt_are_refused(engine: ibis.
         "1 lead of the experiment 'calls' was created after it was dealt: L1 (created 2026-03-05 00:00:00, dealt "
         "2026-03-04 12:00:00). Outcomes before an assignment are none of it: correct assignments.assigned_at."
     )
-    with pytest.raises(CompanyError, match="^2 leads of the experiment 'calls' were created after they were dealt: L1 "):
+    with pytest.raises(
+        CompanyError, match=r"^2 leads of the experiment 'calls' were created after they were dealt: L1 "
+    ):
         dated(engine, assigned(*((f"L{i}", ("left", "called")[i % 2], "2026-03-02") for i in range(3))))
 
 

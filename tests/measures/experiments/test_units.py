@@ -55,7 +55,7 @@ def test_who_is_dealt_after_the_day_of_the_report_is_not_there(engine: ibis.Base
 
 
 def test_without_assignments_it_cannot_be_read(engine: ibis.BaseBackend) -> None:
-    with pytest.raises(MissingTable, match="^no `assignments` table is mapped$"):
+    with pytest.raises(MissingTable, match=r"^no `assignments` table is mapped$"):
         dealt(viewed(engine, {"leads": LEADS}), protocol_of())
 
 

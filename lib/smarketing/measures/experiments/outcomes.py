@@ -7,6 +7,7 @@ so both arms lose the same kind of unit.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
 
@@ -17,6 +18,8 @@ from smarketing.company.protocol import Metric
 from smarketing.company.tables import CompanyError
 from smarketing.company.wrong_keys import nearest
 from smarketing.measures.exact import cents
+from smarketing.measures.experiments import covariates
+from smarketing.measures.experiments.covariates import COVARIATE, Filling, exact_mean, number, one_or_zero
 from smarketing.measures.experiments.units import EXAMPLES, Units
 from smarketing.measures.journeys import days_between
 from smarketing.measures.scope import enrich, restrict
@@ -25,10 +28,7 @@ from smarketing.measures.view import View
 UNIT, ARM, AT, STRATUM, OVER, SIZE, KNOWN = (
     "__unit", "__arm", "__at", "__stratum", "__over", "__size", "__known",
 )  # fmt: skip
-OUTCOME, COUNT, COVARIATE, SEGMENT = "y_", "n_", "x_", "s_"
-MOST_LEVELS = 10
-"""A text has a covariate for each of its commonest values but one, at most so many."""
-PARTS = 1e6
+OUTCOME, COUNT, SEGMENT = "y_", "n_", "s_"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,9 +69,10 @@ def observed(view: View, units: Units) -> Observed:
     if protocol.unit == "lead":
         rows = _pass_when_dealt(view, dealt.left_join(leads, dealt[UNIT] == leads["__key"]), UNIT)
         _refuse_later_created(view, rows, units)
+        filled = covariates.fillings(protocol, rows)
         rows = _with_outcomes(view, units, rows)
         rows = rows.mutate(**{KNOWN: rows["__key"].notnull(), SIZE: ibis.literal(1, "int64")})
-        table = _chosen(units, rows, view)
+        table = _chosen(units, rows, filled)
     else:
         table = _of_accounts(view, units, dealt, leads)
     table = table.cache()
@@ -208,12 +209,12 @@ def _of_accounts(view: View, units: Units, dealt: ir.Table, leads: ir.Table) -> 
         members = members.filter(members.created_at.truncate("D") <= members[AT].truncate("D"))
     members = _pass_when_dealt(view, members, "__key")
     rows = _with_outcomes(view, units, members)
-    rows = rows.mutate(**_covariates(units, rows))
+    rows = rows.mutate(**covariates.columns(covariates.fillings(protocol, members), rows))
     by_lead = [name for name, metric in protocol.metrics.items() if metric.source != "amount"]
     sums: dict[str, ir.Value] = {SIZE: rows.count()}
     for name in by_lead:
         sums |= {OUTCOME + name: rows[OUTCOME + name].sum(), COUNT + name: rows[OUTCOME + name].count()}
-    sums |= {name: _exact_mean(rows[name]) for name in rows.columns if name.startswith(COVARIATE)}
+    sums |= {name: exact_mean(rows[name]) for name in rows.columns if name.startswith(COVARIATE)}
     sums |= {SEGMENT + name: rows[name].cast("string").min() for name in protocol.segments}
     counted = rows.group_by(of=rows[UNIT]).aggregate(**sums)
     table = dealt.left_join(counted, dealt[UNIT] == counted.of)
@@ -251,7 +252,7 @@ def _with_outcomes(view: View, units: Units, rows: ir.Table) -> ir.Table:
         elif metric.stage is not None:
             rows = rows.mutate(**{OUTCOME + name: _reached(units, rows, metric.stage)})
         else:
-            rows = rows.mutate(**{OUTCOME + name: _number(rows[str(metric.attribute)])})
+            rows = rows.mutate(**{OUTCOME + name: number(rows[str(metric.attribute)])})
         rows = rows.mutate(**{OUTCOME + name: _cap(rows[OUTCOME + name], metric)})
     return rows.mutate(**{OVER: _over(view, units, rows)})
 
@@ -267,7 +268,7 @@ def _reached(units: Units, rows: ir.Table, stage: str) -> ir.FloatingValue:
     at, column = rows[AT], rows[f"reached_{stage}"]
     before = (~_not_before(column, at)).fill_null(False)
     inside = (days_between(at, column) <= units.protocol.horizon_days).fill_null(False)
-    value = (column.notnull() & inside).ifelse(1.0, 0.0)
+    value = one_or_zero(column.notnull() & inside)
     return (rows["__key"].isnull() | before).ifelse(ibis.null("float64"), value)
 
 
@@ -284,7 +285,7 @@ def _acted(view: View, units: Units, rows: ir.Table, metric: Metric) -> ir.Table
     joined = events.inner_join(leads, events.lead == leads["__key"])
     joined = joined.filter(_not_before(joined.when, joined["__dealt"]))
     joined = joined.filter(days_between(joined["__dealt"], joined.when) <= units.protocol.horizon_days)
-    return joined.select(of="__key").distinct().mutate(__value=ibis.literal(1.0))
+    return joined.select(of="__key").distinct().mutate(__value=ibis.literal(1).cast("float64"))
 
 
 def _money(view: View, units: Units, rows: ir.Table, metric: Metric, whose: str) -> ir.Table:
@@ -304,56 +305,11 @@ def _money(view: View, units: Units, rows: ir.Table, metric: Metric, whose: str)
     return joined.group_by("of").aggregate(__value=joined.cents.sum().cast("float64") / 100.0)
 
 
-def _number(value: ir.Value) -> ir.FloatingValue:
-    if value.type().is_boolean():
-        return ibis.cases((value, 1.0), (~value, 0.0), else_=None).cast("float64")
-    number = value.cast("float64")
-    if value.type().is_floating():
-        return (number.isnan() | number.isinf()).ifelse(ibis.null("float64"), number)
-    return number
-
-
-def _covariates(units: Units, rows: ir.Table) -> dict[str, ir.Value]:
-    """Return covariates as numbers: a yes or no as 1 and 0, a text as one column for each of its values but one.
-
-    What is missing is the column's mean (0 for a text's columns), with a column of its own that says so: a unit is
-    never lost for a covariate. Units that were not found say nothing of it.
-    """
-    found: dict[str, ir.Value] = {}
-    there = rows.filter(rows["__key"].notnull())
-    for name in units.protocol.covariates:
-        column = rows[name]
-        if column.type().is_string():
-            counts = there.filter(there[name].notnull()).group_by(value=name).aggregate(n=lambda t: t.count())
-            common = counts.order_by(ibis.desc("n"), "value").limit(MOST_LEVELS + 1).to_pyarrow()["value"].to_pylist()
-            for place, value in enumerate(common[1:], 1):
-                found[f"{COVARIATE}{name}_{place}"] = (column == value).fill_null(False).ifelse(1.0, 0.0)
-            given, known = column, there[name]
-        else:
-            given, known = _number(column), _number(there[name])
-            mean = there.aggregate(mean=_exact_mean(known)).to_pyarrow()["mean"][0].as_py()
-            found[f"{COVARIATE}{name}"] = given.fill_null(float(mean or 0.0))
-        asked = there.aggregate(n=there.count(), known=known.count()).to_pyarrow().to_pylist()[0]
-        if 0 < asked["known"] < asked["n"]:
-            found[f"{COVARIATE}{name}_missing"] = given.isnull().ifelse(1.0, 0.0)
-    return found
-
-
-def _exact_mean(value: ir.FloatingValue) -> ir.FloatingValue:
-    """Return a mean that does not depend on the order of adding."""
-    return whole_parts(value).sum().cast("float64") / value.count().cast("float64").nullif(0.0) / PARTS
-
-
-def whole_parts(value: ir.FloatingValue) -> ir.DecimalValue:
-    """Return a number as whole millionths, wide enough to be summed: the order of adding then does not matter."""
-    return (value * PARTS).round().cast("int64").cast("decimal(38, 0)")
-
-
-def _chosen(units: Units, rows: ir.Table, view: View) -> ir.Table:
+def _chosen(units: Units, rows: ir.Table, filled: Mapping[str, Filling]) -> ir.Table:
     kept = [UNIT, ARM, AT, STRATUM, KNOWN, OVER, SIZE]
     outcomes = {OUTCOME + name: rows[OUTCOME + name] for name in units.protocol.metrics}
     segments = {SEGMENT + name: rows[name].cast("string").fill_null("(blank)") for name in units.protocol.segments}
-    return rows.select(*kept, **outcomes, **segments, **_covariates(units, rows))
+    return rows.select(*kept, **outcomes, **segments, **covariates.columns(filled, rows))
 
 
 def _cap(value: ir.FloatingValue, metric: Metric) -> ir.FloatingValue:

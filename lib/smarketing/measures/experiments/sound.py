@@ -9,10 +9,10 @@ import pandas as pd
 from smarketing.company.protocol import Protocol
 from smarketing.estimates.sample_ratio import SampleRatio, against_protocol, analysed_against_dealt, over_groups
 from smarketing.measures.experiments import sums
+from smarketing.measures.experiments.covariates import COVARIATE
 from smarketing.measures.experiments.outcomes import (
     ARM,
     AT,
-    COVARIATE,
     KNOWN,
     OUTCOME,
     OVER,
