@@ -22,13 +22,13 @@ REMEDY = "Find out which units are missing or were dealt twice, and why, before 
 
 
 def seen_of(
-    arms: Sequence[str], *, days: Sequence[str] | None = None, unknown: Sequence[int] = (), unit: str = "lead",
+    dealt_to: Sequence[str], *, days: Sequence[str] | None = None, unknown: Sequence[int] = (), unit: str = "lead",
     columns: Mapping[str, Sequence[Any]] | None = None, events: pd.DataFrame | None = None, **protocol: Any,
 ) -> Observed:  # fmt: skip
-    """Deal one lead an arm; leads at the places ``unknown`` are not in the data."""
-    names = [f"L{i:05}" for i in range(len(arms))]
+    """Deal leads, one an entry; leads at the places ``unknown`` are not in the data."""
+    names = [f"L{i:05}" for i in range(len(dealt_to))]
     leads = leads_of(*((name, "2026-01-01", f"A{name}") for name in names))
-    leads = leads.assign(bought=np.arange(len(arms)) % 3 == 0)
+    leads = leads.assign(bought=np.arange(len(dealt_to)) % 3 == 0)
     for name, values in (columns or {}).items():
         leads[name] = pd.Series(list(values)).astype(object if isinstance(values[0], str) else None)
     frames = {"leads": leads.drop(index=list(unknown)).reset_index(drop=True)}
@@ -37,7 +37,9 @@ def seen_of(
     else:
         frames["stage_events"] = events_of((names[0], "mql", "2026-06-01")) if events is None else events
     ids = names if unit == "lead" else [f"A{name}" for name in names]
-    rows = [(name, arm, None if days is None else days[i]) for i, (name, arm) in enumerate(zip(ids, arms, strict=True))]
+    rows = [
+        (name, arm, None if days is None else days[i]) for i, (name, arm) in enumerate(zip(ids, dealt_to, strict=True))
+    ]
     frames["assignments"] = assigned(*rows, unit_kind=unit)
     view = viewed(ibis.duckdb.connect(), frames)
     return observed(view, dealt(view, protocol_of(**({"metrics": {"bought": BOUGHT}, "unit": unit} | protocol))))
@@ -114,7 +116,7 @@ def test_more_groups_than_can_be_looked_at_are_put_together() -> None:
     arms = ["left", "called"] * 1_300 * 2
     columns = {"place": [f"p{i // 8:04}" for i in range(len(arms))]}
     found = check(seen_of(arms, columns=columns, segments=["place"]), "EX03")
-    assert (found.outcome, found.detail) == ("passed", "1 groups together, p = 1")
+    assert (found.outcome, found.detail) == ("passed", "2 groups together, p = 1")
     large = {"place": [f"p{min(i // 10, 510):04}" for i in range(len(arms))]}
     assert check(seen_of(arms, columns=large, segments=["place"]), "EX03").detail == "501 groups together, p = 1"
 
@@ -123,7 +125,7 @@ def test_shares_that_are_off_on_some_days_block() -> None:
     arms = arms_of(80, 20) + arms_of(20, 80)
     days = ["2026-03-01 10:00"] * 100 + ["2026-03-02 10:00"] * 100
     found = check(seen_of(arms, days=days), "EX04")
-    assert (found.outcome, found.error, found.detail[:25]) == ("failed", True, "2 days together, p = 5.4e")
+    assert (found.outcome, found.error, found.detail[:25]) == ("failed", True, "2 days together, p = 2.3e")
     one_day = check(seen_of(["left", "called"] * 100, days=["2026-03-01"] * 200), "EX04")
     assert (one_day.outcome, one_day.detail) == ("not applicable", "there is one group only")
     undated = check(seen_of(["left", "called"] * 100), "EX04")

@@ -89,7 +89,8 @@ def _centred(names: list[str], given: Mapping[str, int | Decimal]) -> Moments:
     n = int(given[COUNT])
     totals = {name: int(given[name]) for name in names}
     centres = {name: round(totals[name] / n) for name in names}
-    sums: dict[str, float | Decimal | None] = {COUNT: n} | {name: totals[name] - n * centres[name] for name in names}
+    sums: dict[str, float | Decimal | None] = {name: totals[name] - n * centres[name] for name in names}
+    sums[COUNT] = n
     for place, first in enumerate(names):
         for second in names[place:]:
             one, other = centres[first], centres[second]
