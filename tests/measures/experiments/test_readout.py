@@ -114,7 +114,7 @@ def leads_dealt(backend: ibis.BaseBackend, n: int, *, blank: int = 0, **protocol
     leads["bought"] = pd.Series([None if i < blank else bool(b) for i, b in enumerate(bought)], dtype=object)
     leads["spent"] = np.where(np.arange(n) < blank, np.nan, spent)
     arms = assigned(*((lead, "called" if c else "left") for lead, c in zip(leads["lead_id"], called, strict=True)))
-    asked = protocol_of({"bought": BOUGHT, "spent": SPENT}, covariates=["size"], **protocol)
+    asked = protocol_of(**({"metrics": {"bought": BOUGHT, "spent": SPENT}, "covariates": ["size"]} | protocol))
     return readout(viewed(backend, {"leads": leads, "assignments": arms}), asked)
 
 
@@ -169,7 +169,7 @@ def accounts_dealt(
             for place, treated in enumerate(dealt.treated)
         ),
         unit_kind="account",
-        **({} if block is None else {"stratum": [f"s{code}" for code in block]}),
+        **({} if block is None else {"stratum": [f"s{code:03}" for code in block]}),
     )
     frames = {"leads": leads_of(*leads), "stage_events": events_of(*events), "assignments": arms}
     as_of = date.fromordinal(date(2026, 3, 1).toordinal() + days)
@@ -191,7 +191,7 @@ def test_accounts_are_decided_by_the_randomisation_test_under_their_design(
     keys = [f"A{place:03}" for place in range(len(dealt.leads))]
     wanted = decide(accounts(keys, dealt.leads, dealt.total, dealt.treated, **labels), average=average)
     assert wanted.by == "randomisation" and row["by"] == "the randomisation test"
-    assert row["p_value"] == pytest.approx(wanted.p_value, abs=0.003 if design == "stratified" else 1e-12)
+    assert row["p_value"] == pytest.approx(wanted.p_value, abs=1e-12)
     assert row["difference"] == pytest.approx(wanted.effect.value)
     assert (row["lower"], row["upper"]) == pytest.approx((wanted.effect.lower, wanted.effect.upper))
     assert (row["n"], row["control_n"], row["unit"]) == (20, 20, "share")
@@ -202,7 +202,7 @@ def test_the_interval_of_accounts_covers_the_truth() -> None:
     # The truth: log-odds of `dealt_worlds.world`, accounts' effects integrated out, weighted by the accounts' sizes.
     nodes, weights = np.polynomial.hermite_e.hermegauss(40)
     inside = []
-    for seed in range(12):
+    for seed in range(4):
         found, dealt = accounts_dealt(seed, number=60)
         log_odds = -1.5 + 0.5 * np.log(dealt.leads / 10)[:, None] + 0.6 * nodes
         apart = 1 / (1 + np.exp(-log_odds - 1.5)) - 1 / (1 + np.exp(-log_odds))
@@ -210,8 +210,8 @@ def test_the_interval_of_accounts_covers_the_truth() -> None:
         row = found.effect("mql", "called")
         inside.append(row["lower"] < truth < row["upper"])
         assert row["sure"] and [one.state for one in found.verdicts] == ["ship"]
-    # 95 % of 12: fewer than 10 have a probability of 2 %, and seeds are fixed.
-    assert sum(inside) >= 10
+    # Fewer than three of four have a probability of 1 %, and seeds are fixed.
+    assert sum(inside) >= 3
 
 
 def test_money_of_the_average_account_has_no_range() -> None:
