@@ -62,7 +62,7 @@ def days(value: float | None) -> str:
 
 
 def money(value: float | None, currency: str = "", *, full: bool = False) -> str:
-    """Return an amount: ``$2.61M``, or ``$2,606,800`` in full; an unknown currency is written as its code."""
+    """Return an amount: ``$2.61M``, ``$1.42`` below ten, ``$2,606,800`` in full; an unknown currency is its code."""
     if is_missing(value):
         return MISSING
     assert value is not None
@@ -73,6 +73,9 @@ def money(value: float | None, currency: str = "", *, full: bool = False) -> str
     for limit, divisor, suffix in ((999.5e9, 1e12, "T"), (999.5e6, 1e9, "B"), (999.5e3, 1e6, "M"), (9999.5, 1e3, "K")):
         if size >= limit:
             return f"{_sign(value)}{symbol}{_three_digits(size / divisor)}{suffix}"
+    if 0.005 <= size < 10 and round(size, 2) != round(size):
+        # An amount a unit, such as spending a customer, is all in its cents.
+        return f"{_sign(value)}{symbol}{size:.2f}"
     return f"{_sign(round(value))}{symbol}{size:,.0f}"
 
 

@@ -7,6 +7,7 @@ so both arms lose the same kind of unit.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
 
@@ -39,11 +40,12 @@ class Observed:
     whether its horizon is over; `SIZE`, the leads that it had when it was dealt (1 for a lead); an outcome a metric
     (``y_<name>``, NULL where the unit is left out of it; for an account the sum over its leads), the leads that can
     have it (``n_<name>``), a covariate each (``x_<name>``, of accounts the mean of their leads) and a segment each
-    (``s_<name>``).
+    (``s_<name>``). ``words`` are the covariates' columns in words: a text's are one a value.
     """
 
     units: Units
     table: ir.Table
+    words: Mapping[str, str]
 
     def outcome(self, metric: str) -> ir.FloatingValue:
         """Return a metric's column."""
@@ -70,10 +72,11 @@ def observed(view: View, units: Units) -> Observed:
         _refuse_later_created(view, rows, units)
         rows = _with_outcomes(view, units, rows)
         rows = rows.mutate(**{KNOWN: rows["__key"].notnull(), SIZE: ibis.literal(1, "int64")})
-        table = _chosen(units, rows, view)
+        known, words = _covariates(units, rows)
+        table = _chosen(units, rows, known)
     else:
-        table = _of_accounts(view, units, dealt, leads)
-    return Observed(units=units, table=table.cache())
+        table, words = _of_accounts(view, units, dealt, leads)
+    return Observed(units=units, table=table.cache(), words=words)
 
 
 def _leads(view: View) -> ir.Table:
@@ -143,7 +146,7 @@ def _refuse_later_created(view: View, rows: ir.Table, units: Units) -> None:
         )
 
 
-def _of_accounts(view: View, units: Units, dealt: ir.Table, leads: ir.Table) -> ir.Table:
+def _of_accounts(view: View, units: Units, dealt: ir.Table, leads: ir.Table) -> tuple[ir.Table, dict[str, str]]:
     """Add up, by account, the leads that were there when it was dealt, and its money."""
     protocol = units.protocol
     if not view.company.records("leads", "account_id"):
@@ -155,7 +158,8 @@ def _of_accounts(view: View, units: Units, dealt: ir.Table, leads: ir.Table) -> 
     if units.dated and view.company.has_days:
         members = members.filter(members.created_at.truncate("D") <= members[AT].truncate("D"))
     rows = _with_outcomes(view, units, members)
-    rows = rows.mutate(**_covariates(units, rows))
+    known, words = _covariates(units, rows)
+    rows = rows.mutate(**known)
     by_lead = [name for name, metric in protocol.metrics.items() if metric.source != "amount"]
     sums: dict[str, ir.Value] = {SIZE: rows.count()}
     for name in by_lead:
@@ -174,7 +178,7 @@ def _of_accounts(view: View, units: Units, dealt: ir.Table, leads: ir.Table) -> 
         value = _cap(joined["__value"].fill_null(0.0), metric)
         table = joined.mutate(**{OUTCOME + name: value, COUNT + name: joined[SIZE]}).drop("__value")
     blank = {SEGMENT + name: table[SEGMENT + name].fill_null("(blank)") for name in protocol.segments}
-    return table.mutate(**blank)
+    return table.mutate(**blank), words
 
 
 def _with_outcomes(view: View, units: Units, rows: ir.Table) -> ir.Table:
@@ -254,20 +258,25 @@ def _number(value: ir.Value) -> ir.FloatingValue:
     return number
 
 
-def _covariates(units: Units, rows: ir.Table) -> dict[str, ir.Value]:
-    """Return covariates as numbers: a yes or no as 1 and 0, a text as one column for each of its values but one.
+def _covariates(units: Units, rows: ir.Table) -> tuple[dict[str, ir.Value], dict[str, str]]:
+    """Return covariates as numbers, and each in words.
+
+    A yes or no is 1 and 0, a text has one column for each of its values but one.
 
     What is missing is the column's mean (0 for a text's columns), with a column of its own that says so: a unit is
     never lost for a covariate.
     """
     found: dict[str, ir.Value] = {}
+    words: dict[str, str] = {}
     for name in units.protocol.covariates:
+        said = name.replace("_", " ")
         column = rows[name]
         if column.type().is_string():
             counts = rows.filter(column.notnull()).group_by(value=column).aggregate(n=lambda t: t.count())
             common = counts.order_by(ibis.desc("n"), "value").limit(MOST_LEVELS + 1).to_pyarrow()["value"].to_pylist()
             for place, value in enumerate(common[1:], 1):
                 found[f"{COVARIATE}{name}_{place}"] = (column == value).fill_null(False).ifelse(1.0, 0.0)
+                words[f"{COVARIATE}{name}_{place}"] = f"{said} {value}"
             continue
         number = _number(column)
         asked = (
@@ -275,9 +284,11 @@ def _covariates(units: Units, rows: ir.Table) -> dict[str, ir.Value]:
         )
         mean = float(asked["mean"] or 0.0)
         found[f"{COVARIATE}{name}"] = number.fill_null(mean)
+        words[f"{COVARIATE}{name}"] = said
         if 0 < asked["known"] < asked["n"]:
             found[f"{COVARIATE}{name}_missing"] = number.isnull().ifelse(1.0, 0.0)
-    return found
+            words[f"{COVARIATE}{name}_missing"] = f"{said} missing"
+    return found, words
 
 
 def _exact_mean(value: ir.FloatingValue) -> ir.FloatingValue:
@@ -290,12 +301,12 @@ def whole_parts(value: ir.FloatingValue) -> ir.DecimalValue:
     return (value * PARTS).round().cast("int64").cast("decimal(38, 0)")
 
 
-def _chosen(units: Units, rows: ir.Table, view: View) -> ir.Table:
+def _chosen(units: Units, rows: ir.Table, known: Mapping[str, ir.Value]) -> ir.Table:
     kept = [UNIT, ARM, AT, STRATUM, KNOWN, OVER, SIZE]
     outcomes = {OUTCOME + name: rows[OUTCOME + name] for name in units.protocol.metrics}
     segments = {SEGMENT + name: rows[name].cast("string").fill_null("(blank)") for name in units.protocol.segments}
     capped = {name: _cap(value, units.protocol.metrics[name.removeprefix(OUTCOME)]) for name, value in outcomes.items()}
-    return rows.select(*kept, **capped, **segments, **_covariates(units, rows))
+    return rows.select(*kept, **capped, **segments, **known)
 
 
 def _cap(value: ir.FloatingValue, metric: Metric) -> ir.FloatingValue:

@@ -12,7 +12,6 @@ from smarketing.measures.experiments import sums
 from smarketing.measures.experiments.outcomes import (
     ARM,
     AT,
-    COVARIATE,
     KNOWN,
     OUTCOME,
     OVER,
@@ -75,7 +74,7 @@ def balance(seen: Observed) -> pd.DataFrame:
             apart = treated.mean(name) - control.mean(name)
             rows.append(
                 {
-                    "covariate": name.removeprefix(COVARIATE),
+                    "covariate": seen.words[name],
                     "arm": arm,
                     "control_mean": control.mean(name),
                     "mean": treated.mean(name),
