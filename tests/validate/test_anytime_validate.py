@@ -173,6 +173,8 @@ def accounts(rng: np.random.Generator, design: Accounts, runs: int) -> Arms:
 def compared(makers: list[Callable[[int, int], Arm]], rows: list[tuple], n: np.ndarray, gate: Gate) -> Arms:
     """Welch's t of every run and day, and whether the gate is open, all at once."""
     (value_1, var_1, units_1, events_1, size_1), (value_2, var_2, units_2, events_2, size_2) = rows
+    # Rounding can leave a variance just below 0.
+    var_1, var_2 = np.fmax(var_1, 0.0), np.fmax(var_2, 0.0)
     welch = np.maximum(var_1 + var_2, 1e-300)
     freedom = 1 / np.maximum((var_1 / welch) ** 2 / (size_1 - 1) + (var_2 / welch) ** 2 / (size_2 - 1), 1e-300)
     open_gate = (

@@ -189,7 +189,7 @@ def reading(
     """
     check_confidence(confidence)
     _check_clock(n, planned_n)
-    found = estimate or _plain(first, second)
+    found = _plain(first, second) if estimate is None else estimate
     reason = withheld(first, second, gate=gate, degrees_of_freedom=found.degrees_of_freedom)
     error = found.standard_error * caution(first, second)
     if not reason and not error > 0:
