@@ -3,7 +3,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, special, stats
 
@@ -21,6 +21,7 @@ def closed_form(a: int, b: int, c: int, d: int) -> float:
     )
 
 
+@settings(deadline=None)
 @given(st.tuples(*[st.integers(0, 60)] * 4))
 def test_probability_of_two_rates_equals_the_closed_form(counts: tuple[int, int, int, int]) -> None:
     won, lost, won_2, lost_2 = counts
@@ -30,6 +31,7 @@ def test_probability_of_two_rates_equals_the_closed_form(counts: tuple[int, int,
     assert first.probability_best == pytest.approx(1 - expected, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(st.floats(-5, 5), st.floats(-5, 5), st.floats(0.01, 3), st.floats(0.01, 3))
 def test_two_normal_arms_equal_the_closed_form(one: float, two: float, error: float, error_2: float) -> None:
     first, second = means([one, two], [error, error_2])
@@ -41,6 +43,7 @@ def test_two_normal_arms_equal_the_closed_form(one: float, two: float, error: fl
     assert first.expected_loss == pytest.approx(loss, abs=1e-10)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)), min_size=2, max_size=5))
 def test_probabilities_add_up_and_losses_agree_with_means(arms: list[tuple[int, int]]) -> None:
     found = rates([min(arm) for arm in arms], [max(arm) for arm in arms])
@@ -89,6 +92,7 @@ def test_a_normal_prior_weighs_by_precision() -> None:
     assert other.value == 0.0
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(-3, 3), st.floats(0.1, 2)), min_size=2, max_size=4))
 def test_lower_is_better_is_the_mirror_image(arms: list[tuple[float, float]]) -> None:
     values, errors = zip(*arms, strict=True)

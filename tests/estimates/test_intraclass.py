@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
@@ -52,6 +52,7 @@ def test_equals_shrout_and_fleiss() -> None:
 accounts_ = st.lists(st.lists(st.floats(-10, 10).map(lambda x: round(x, 3)), min_size=1, max_size=6), min_size=3)
 
 
+@settings(deadline=None)
 @given(accounts_)
 def test_equals_the_analysis_of_variance_of_statsmodels(leads: list[list[float]]) -> None:
     found = of(leads)
@@ -65,12 +66,14 @@ def test_equals_the_analysis_of_variance_of_statsmodels(leads: list[list[float]]
     assert found.value == pytest.approx(max((between - within) / (between + (n0 - 1) * within), -1), abs=1e-6)
 
 
+@settings(deadline=None)
 @given(accounts_, st.randoms(use_true_random=False))
 def test_the_order_of_rows_means_nothing(leads: list[list[float]], random: object) -> None:
     mixed = sorted(leads, key=lambda _: random.random())  # type: ignore[attr-defined]
     assert repr(of(mixed)) == repr(of(leads))
 
 
+@settings(deadline=None)
 @given(accounts_)
 def test_the_interval_holds_the_value_and_stays_a_correlation(leads: list[list[float]]) -> None:
     found = of(leads)
