@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -38,8 +39,8 @@ def saved_on(sample: Sample) -> Saved:
     return Saved(model=model, card=card)
 
 
-def watched(*, drift: float, seed: int = 0, n: int = 9_000) -> tuple[Monitor, Saved, Sample]:
-    drawn, _ = dated_leads(n, seed=seed, drift=drift)
+def watched(*, drift: float, seed: int = 0, n: int = 9_000, strength: float = 1.0) -> tuple[Monitor, Saved, Sample]:
+    drawn, _ = dated_leads(n, seed=seed, drift=drift, strength=strength)
     saved = saved_on(drawn.sample)
     return watch(drawn.sample, saved, definitions(), scoring_of(), draws=80), saved, drawn.sample
 
@@ -55,6 +56,18 @@ def test_a_world_that_stays_is_held_and_one_that_changes_is_noticed() -> None:
     assert fewer.why.endswith("clearly fewer got there than it promised")
     more, _, _ = watched(drift=0.8)
     assert more.shift.lower > 0 and more.why.endswith("clearly more got there than it promised")
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_clear_shift_is_told_though_it_is_unknown_whether_the_order_still_helps(seed: int) -> None:
+    """A weak score and few leads: its skill is not sure, that fewer got there is."""
+    found, _, _ = watched(drift=-0.8, seed=seed, n=3_000, strength=0.5)
+    assert found.shift.upper < 0 and found.state == "recalibrate" and found.aged
+    assert re.fullmatch(
+        r"of [\d,]+ leads since, clearly fewer got there than it promised; whether their order still beats the base "
+        r"rate cannot be told yet \(Brier skill -?0\.\d{3}, 95% interval from -0\.\d{3}\)",
+        found.why,
+    )
 
 
 def test_only_leads_since_the_judged_days_whose_days_are_over_count() -> None:

@@ -57,8 +57,8 @@ class Monitor:
     of values that training never held). ``watched`` recent leads are behind it. ``since`` is the validity on leads of
     ``first`` to ``last``, scored after those that the model was judged on, whose outcome is known by now; ``shift`` the
     log-odds by which probabilities have been too low since (above 0) or too high, with its 99 % interval. ``state`` and
-    ``why`` say what follows: ``holds``, ``recalibrate`` (order is right, level is off),
-    ``refit`` (no better than the base rate any more), ``cannot tell``.
+    ``why`` say what follows: ``holds``, ``recalibrate`` (level is off; ``why`` says where it is not known whether the
+    order still beats the base rate), ``refit`` (no better than the base rate any more), ``cannot tell``.
     """
 
     drift: pd.DataFrame
@@ -236,14 +236,19 @@ def _state(since: Validity, shift: Measured, skill: Measured) -> tuple[State, st
             f"on {since.n:,} leads since, its probabilities, their level mended, are surely no better than the base "
             f"rate (Brier skill {skill.value:.3f}, 95% interval up to {skill.upper:.3f})"
         )
-    if not skill.lower > 0:
-        return "cannot tell", (
-            f"the {since.n:,} leads since are too few to say whether its probabilities still beat the base rate (Brier "
-            f"skill {skill.value:.3f}, 95% interval from {skill.lower:.3f})"
-        )
+    unsure = f"(Brier skill {skill.value:.3f}, 95% interval from {skill.lower:.3f})"
+    better = skill.lower > 0
+    # A level that is surely off is mended whatever the order is worth, which takes more leads to see.
     if (shift.lower > 0 or shift.upper < 0) and abs(shift.value) >= MATTERS:
         side = "more" if shift.value > 0 else "fewer"
-        return "recalibrate", f"of {since.n:,} leads since, clearly {side} got there than it promised"
+        why = f"of {since.n:,} leads since, clearly {side} got there than it promised"
+        order = f"; whether their order still beats the base rate cannot be told yet {unsure}"
+        return "recalibrate", why if better else why + order
+    if not better:
+        return "cannot tell", (
+            f"the {since.n:,} leads since are too few to say whether its probabilities still beat the base rate "
+            f"{unsure}"
+        )
     return "holds", f"on {since.n:,} leads since, nothing says that its probabilities are off"
 
 
