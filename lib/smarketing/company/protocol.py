@@ -112,8 +112,9 @@ class Protocol(Frozen):
     whether the decision is about the average lead or the average account. Outcomes count within ``horizon_days`` after
     a unit's assignment; a flat export has no days, and no horizon. ``covariates`` are attributes of leads recorded
     before the assignment, used to narrow intervals; ``segments`` are attributes whose groups were declared to be looked
-    at apart. ``value`` is the money that one more of a primary metric is worth, and ``a_quarter`` how many units there
-    are in a quarter, for the money range; a metric that is money itself needs no value. ``planned_units`` is how many
+    at apart. ``value`` is the money that one more of a primary metric is worth, and ``a_quarter`` how many leads there
+    are in a quarter, for the money range; a metric that is money itself needs no value, and an effect on the average
+    account has no range. ``planned_units`` is how many
     units there were to be in all.
     """
 
@@ -188,6 +189,10 @@ class Protocol(Frozen):
         outside = [day for day in self.looks.days if self.starts_on is not None and day <= self.starts_on]
         if outside:
             yield f"a look is planned for {outside[0]}, and the experiment starts on {self.starts_on}"
+        if self.looks.days and self.starts_on is None:
+            yield "looks are planned by day, and `starts_on` is empty: each may err by its share of the days"
+        if self.average == "account" and self.unit == "lead":
+            yield "`average: account` is of accounts that were dealt, and `unit` is lead"
         if self.pairs and (self.strata or len(self.arms) != 2):
             yield "`pairs` are of two arms, and without `strata`: the two of a pair are their stratum"
         later = sorted({m.attribute for m in self.metrics.values() if m.attribute} & {*self.covariates, *self.segments})

@@ -18,7 +18,7 @@ About experiments:
 - `moments`: sums and cross-products of named columns over the units of one arm.
 - `effects`: difference and lift of two arms, and whether there is enough evidence for an interval.
 - `adjustment`: the same, adjusted for what was known before assignment.
-- `dealt_accounts`, `account_effects`, `randomisation`: what was dealt by account, its effect, and the p-value to decide by.
+- `dealt_accounts`, `account_effects`, `randomisation`: what was dealt by account, its effect, the p-value that decides.
 - `sample_ratio`: did the arms get and keep their shares?
 - `anytime`: differences that may be read on any day.
 - `spending`: boundaries of planned looks.

@@ -129,7 +129,7 @@ def _decided(two: pd.DataFrame, treated: np.ndarray, protocol: Protocol) -> dict
     any_time = (
         anytime.reading(
             *(anytime.arm_of_accounts(one) for one in arms),
-            n=float(two["n"].sum()), planned_n=_tuned(protocol, two["n"].sum()),
+            n=float(max(two["n"].sum(), 1)), planned_n=_tuned(protocol, two["n"].sum()),
             gate=anytime.ACCOUNTS, estimate=effect, confidence=protocol.rule.confidence,
         )
         if average == "lead"

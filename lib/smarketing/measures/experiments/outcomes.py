@@ -61,14 +61,15 @@ def observed(view: View, units: Units) -> Observed:
         Leads, or the table that a metric is read from, are not mapped.
     CompanyError
         A metric, covariate or segment is not in the data, is of the wrong type, or is declared as recorded after what
-        it may not be after; leads were created after they were dealt; a dated metric is asked of undated units.
+        it may not be after; leads were created after they were dealt; a dated metric is asked of undated units; none
+        of the units is in the data.
     """
     protocol = units.protocol
     leads = _leads(view)
     _check_names(view, leads, units)
     dealt = units.table.rename({UNIT: "unit_id", ARM: "arm", AT: "at", STRATUM: "stratum"})
     if protocol.unit == "lead":
-        rows = dealt.left_join(leads, dealt[UNIT] == leads["__key"])
+        rows = _pass_when_dealt(view, dealt.left_join(leads, dealt[UNIT] == leads["__key"]), UNIT)
         _refuse_later_created(view, rows, units)
         rows = _with_outcomes(view, units, rows)
         rows = rows.mutate(**{KNOWN: rows["__key"].notnull(), SIZE: ibis.literal(1, "int64")})
@@ -76,13 +77,43 @@ def observed(view: View, units: Units) -> Observed:
         table = _chosen(units, rows, known)
     else:
         table, words = _of_accounts(view, units, dealt, leads)
-    return Observed(units=units, table=table.cache(), words=words)
+    table = table.cache()
+    _refuse_unknown(units, table)
+    return Observed(units=units, table=table, words=words)
 
 
 def _leads(view: View) -> ir.Table:
-    """Return leads of the scope with their journeys where they have days; ``__key`` is their id as text."""
-    rows = view.leads.table if view.company.has_days else restrict(enrich(view.company, "lead"), view.scope)
-    return rows.mutate(__key=rows.subject_id.cast("string"))
+    """Return leads of the scope with their journeys where they have days; ``__key`` is their id as text.
+
+    A recycled lead whose passes are journeys of their own is there with each of them.
+    """
+    if not view.company.has_days:
+        rows = restrict(enrich(view.company, "lead"), view.scope)
+        return rows.mutate(__key=rows.subject_id.cast("string"))
+    rows = view.leads.table
+    key = rows.subject_id
+    if _in_passes(view):
+        suffix = ibis.literal("#") + rows.spell.fill_null(1).cast("string")
+        key = key.left(key.length() - suffix.length())
+    return rows.mutate(__key=key)
+
+
+def _in_passes(view: View) -> bool:
+    return view.company.has_days and view.definitions.stages.recycled_leads == "each_spell"
+
+
+def _pass_when_dealt(view: View, rows: ir.Table, unit: str) -> ir.Table:
+    """Keep of each lead the pass that it was in when it was dealt: the latest that had begun by that day."""
+    if not _in_passes(view):
+        return rows
+    began = rows[f"reached_{view.definitions.stages.funnel[0].stage}"]
+    later = (began.truncate("D") > rows[AT].truncate("D")).fill_null(False).ifelse(1, 0)
+    number = rows.spell.fill_null(1)
+    # Of those that had begun the latest comes first, of the others the earliest.
+    order = [later, (later == 1).ifelse(number, -number)]
+    place = ibis.row_number().over(ibis.window(group_by=rows[unit], order_by=order))
+    ranked = rows.mutate(__place=place)
+    return ranked.filter(ranked["__place"] == 0).drop("__place")
 
 
 def _check_names(view: View, leads: ir.Table, units: Units) -> None:
@@ -95,6 +126,13 @@ def _check_names(view: View, leads: ir.Table, units: Units) -> None:
             raise CompanyError(
                 f"{where} names {name!r} as known before the assignment, and the input file declares it as filled in "
                 "`after`. Take it out, or correct the declaration."
+            )
+    for name in protocol.covariates:
+        kind = leads[name].type()
+        if not (kind.is_boolean() or kind.is_numeric() or kind.is_string()):
+            raise CompanyError(
+                f"{where} has the covariate {name!r}, which holds {kind} and neither yes or no, a number nor text. "
+                "Name another attribute."
             )
     for name, metric in protocol.metrics.items():
         if metric.attribute is not None:
@@ -140,9 +178,23 @@ def _refuse_later_created(view: View, rows: ir.Table, units: Units) -> None:
     if count:
         first = later.order_by(UNIT).limit(EXAMPLES).select(UNIT, "created_at", AT).to_pyarrow().to_pylist()
         said = ", ".join(f"{row[UNIT]} (created {row['created_at']}, dealt {row[AT]})" for row in first)
+        what = "lead" if count == 1 else "leads"
+        were = "was created after it was" if count == 1 else "were created after they were"
         raise CompanyError(
-            f"{count:,} leads of the experiment {units.protocol.name!r} were created after they were dealt: {said}. "
+            f"{count:,} {what} of the experiment {units.protocol.name!r} {were} dealt: {said}. "
             "Outcomes before an assignment are none of it: correct assignments.assigned_at."
+        )
+
+
+def _refuse_unknown(units: Units, table: ir.Table) -> None:
+    asked = table.aggregate(n=table.count(), known=table[KNOWN].ifelse(1, 0).sum(), first=table[UNIT].min())
+    found = asked.to_pyarrow().to_pylist()[0]
+    if not found["known"]:
+        unit = units.protocol.unit
+        column, missing = ("lead_id", "is") if unit == "lead" else ("account_id", "has a lead")
+        raise CompanyError(
+            f"None of the {found['n']:,} {unit}s that were dealt in the experiment {units.protocol.name!r}, such as "
+            f"{found['first']}, {missing} in leads.{column} within the scope. Give assignments the ids that leads have."
         )
 
 
@@ -157,6 +209,7 @@ def _of_accounts(view: View, units: Units, dealt: ir.Table, leads: ir.Table) -> 
     members = dealt.inner_join(leads, dealt[UNIT] == leads.account_id.cast("string"))
     if units.dated and view.company.has_days:
         members = members.filter(members.created_at.truncate("D") <= members[AT].truncate("D"))
+    members = _pass_when_dealt(view, members, "__key")
     rows = _with_outcomes(view, units, members)
     known, words = _covariates(units, rows)
     rows = rows.mutate(**known)
@@ -203,6 +256,7 @@ def _with_outcomes(view: View, units: Units, rows: ir.Table) -> ir.Table:
             rows = rows.mutate(**{OUTCOME + name: _reached(units, rows, metric.stage)})
         else:
             rows = rows.mutate(**{OUTCOME + name: _number(rows[str(metric.attribute)])})
+        rows = rows.mutate(**{OUTCOME + name: _cap(rows[OUTCOME + name], metric)})
     return rows.mutate(**{OVER: _over(view, units, rows)})
 
 
@@ -215,12 +269,15 @@ def _over(view: View, units: Units, rows: ir.Table) -> ir.BooleanValue:
 
 def _reached(units: Units, rows: ir.Table, stage: str) -> ir.FloatingValue:
     at, column = rows[AT], rows[f"reached_{stage}"]
-    # A date without a time of day may be later than the assignment on the same day.
-    dateless = column == column.truncate("D")
-    before = (dateless.ifelse(column < at.truncate("D"), column < at)).fill_null(False)
+    before = (~_not_before(column, at)).fill_null(False)
     inside = (days_between(at, column) <= units.protocol.horizon_days).fill_null(False)
     value = (column.notnull() & inside).ifelse(1.0, 0.0)
     return (rows["__key"].isnull() | before).ifelse(ibis.null("float64"), value)
+
+
+def _not_before(when: ir.TimestampValue, at: ir.TimestampValue) -> ir.BooleanValue:
+    """Whether something was on or after an assignment: a date without a time of day may be later on the same day."""
+    return (when == when.truncate("D")).ifelse(when >= at.truncate("D"), when >= at)
 
 
 def _acted(view: View, units: Units, rows: ir.Table, metric: Metric) -> ir.Table:
@@ -228,7 +285,8 @@ def _acted(view: View, units: Units, rows: ir.Table, metric: Metric) -> ir.Table
     leads = rows.filter(rows["__key"].notnull()).select("__key", __dealt=rows[AT])
     events = view.company.table("activities").filter(lambda t: t.kind == metric.activity)
     events = events.select(lead=events.lead_id.cast("string"), when=events["at"])
-    joined = events.inner_join(leads, [events.lead == leads["__key"], events.when >= leads["__dealt"]])
+    joined = events.inner_join(leads, events.lead == leads["__key"])
+    joined = joined.filter(_not_before(joined.when, joined["__dealt"]))
     joined = joined.filter(days_between(joined["__dealt"], joined.when) <= units.protocol.horizon_days)
     return joined.select(of="__key").distinct().mutate(__value=ibis.literal(1.0))
 
@@ -244,7 +302,8 @@ def _money(view: View, units: Units, rows: ir.Table, metric: Metric, whose: str)
     deals = view.deals.table
     when = deals.created_at if metric.amount == "created" else view.deals.reached(win)
     deals = deals.select(whose=deals[whose].cast("string"), when=when, cents=cents(deals.amount.fill_null(0.0)))
-    joined = deals.inner_join(owners, [deals.whose == owners.of, deals.when >= owners["__dealt"].truncate("D")])
+    joined = deals.inner_join(owners, deals.whose == owners.of)
+    joined = joined.filter(_not_before(joined.when, joined["__dealt"]))
     joined = joined.filter(days_between(joined["__dealt"], joined.when) <= units.protocol.horizon_days)
     return joined.group_by("of").aggregate(__value=joined.cents.sum().cast("float64") / 100.0)
 
@@ -264,29 +323,29 @@ def _covariates(units: Units, rows: ir.Table) -> tuple[dict[str, ir.Value], dict
     A yes or no is 1 and 0, a text has one column for each of its values but one.
 
     What is missing is the column's mean (0 for a text's columns), with a column of its own that says so: a unit is
-    never lost for a covariate.
+    never lost for a covariate. Units that were not found say nothing of it.
     """
     found: dict[str, ir.Value] = {}
     words: dict[str, str] = {}
+    there = rows.filter(rows["__key"].notnull())
     for name in units.protocol.covariates:
         said = name.replace("_", " ")
         column = rows[name]
         if column.type().is_string():
-            counts = rows.filter(column.notnull()).group_by(value=column).aggregate(n=lambda t: t.count())
+            counts = there.filter(there[name].notnull()).group_by(value=name).aggregate(n=lambda t: t.count())
             common = counts.order_by(ibis.desc("n"), "value").limit(MOST_LEVELS + 1).to_pyarrow()["value"].to_pylist()
             for place, value in enumerate(common[1:], 1):
                 found[f"{COVARIATE}{name}_{place}"] = (column == value).fill_null(False).ifelse(1.0, 0.0)
                 words[f"{COVARIATE}{name}_{place}"] = f"{said} {value}"
-            continue
-        number = _number(column)
-        asked = (
-            rows.aggregate(n=rows.count(), known=number.count(), mean=_exact_mean(number)).to_pyarrow().to_pylist()[0]
-        )
-        mean = float(asked["mean"] or 0.0)
-        found[f"{COVARIATE}{name}"] = number.fill_null(mean)
-        words[f"{COVARIATE}{name}"] = said
+            given, known = column, there[name]
+        else:
+            given, known = _number(column), _number(there[name])
+            mean = there.aggregate(mean=_exact_mean(known)).to_pyarrow()["mean"][0].as_py()
+            found[f"{COVARIATE}{name}"] = given.fill_null(float(mean or 0.0))
+            words[f"{COVARIATE}{name}"] = said
+        asked = there.aggregate(n=there.count(), known=known.count()).to_pyarrow().to_pylist()[0]
         if 0 < asked["known"] < asked["n"]:
-            found[f"{COVARIATE}{name}_missing"] = number.isnull().ifelse(1.0, 0.0)
+            found[f"{COVARIATE}{name}_missing"] = given.isnull().ifelse(1.0, 0.0)
             words[f"{COVARIATE}{name}_missing"] = f"{said} missing"
     return found, words
 
@@ -305,9 +364,9 @@ def _chosen(units: Units, rows: ir.Table, known: Mapping[str, ir.Value]) -> ir.T
     kept = [UNIT, ARM, AT, STRATUM, KNOWN, OVER, SIZE]
     outcomes = {OUTCOME + name: rows[OUTCOME + name] for name in units.protocol.metrics}
     segments = {SEGMENT + name: rows[name].cast("string").fill_null("(blank)") for name in units.protocol.segments}
-    capped = {name: _cap(value, units.protocol.metrics[name.removeprefix(OUTCOME)]) for name, value in outcomes.items()}
-    return rows.select(*kept, **capped, **segments, **known)
+    return rows.select(*kept, **outcomes, **segments, **known)
 
 
 def _cap(value: ir.FloatingValue, metric: Metric) -> ir.FloatingValue:
-    return value if metric.cap is None else ibis.least(value, metric.cap)
+    # Engines' LEAST passes over a NULL: a unit without a value would have the cap.
+    return value if metric.cap is None else (value > metric.cap).ifelse(metric.cap, value)

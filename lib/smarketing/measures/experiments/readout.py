@@ -10,13 +10,13 @@ import pandas as pd
 
 from smarketing.company.protocol import Protocol
 from smarketing.estimates.multiplicity import holm, simultaneous
-from smarketing.estimates.spending import boundaries
+from smarketing.estimates.spending import Look, boundaries
 from smarketing.measures.experiments import comparing, sums
-from smarketing.measures.experiments.outcomes import AT, Observed, observed
+from smarketing.measures.experiments.outcomes import Observed, observed
 from smarketing.measures.experiments.segments import by_segment
 from smarketing.measures.experiments.sound import balance, blocked, sound
 from smarketing.measures.experiments.units import Units, dealt
-from smarketing.measures.experiments.verdict import Progress, Verdict, guardrails, progress_of, verdicts
+from smarketing.measures.experiments.verdict import Progress, Verdict, guardrails, limits, progress_of, verdicts
 from smarketing.measures.results import Check
 from smarketing.measures.view import View
 
@@ -124,14 +124,12 @@ def _counts(seen: Observed) -> pd.DataFrame:
 
 
 def _progress(seen: Observed, counts: pd.DataFrame, as_of: date) -> Progress:
-    last = seen.table.aggregate(last=seen.table[AT].max()).to_pyarrow()["last"][0].as_py() if seen.units.dated else None
     return progress_of(
         seen.units.protocol,
         over=int(counts["over"].sum()),
         dealt=int(counts["known"].sum()),
         as_of=as_of,
         dated=seen.units.dated,
-        last_dealt=None if last is None else last.date(),
     )
 
 
@@ -157,30 +155,43 @@ def _family(effects: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
 def _sure(effects: pd.DataFrame, protocol: Protocol, progress: Progress) -> pd.DataFrame:
     """Add what the protocol's rule of looking reads: ``sure``, ``sure_lower``, ``sure_upper``.
 
-    Once: Holm's p-value with Bonferroni's interval. At any time: the always-valid interval, widened for the family.
-    Planned: the boundary of the latest look, at a level shared out over the family.
+    Once: Holm's p-value with Bonferroni's interval. At any time: the always-valid interval, widened for the family
+    (by the ratio of normal quantiles, which is more than it takes). Planned: the p-value at which the latest look
+    stops, at a level shared out over the family, and the interval that belongs to it. Metrics that are not primary
+    are read alone.
     """
     alpha = 1 - protocol.rule.confidence
     primary = effects["role"] == "primary"
     asked = max(int((primary & effects["p_value"].notna()).sum()), 1)
     if protocol.looks.rule == "any_time":
         low, high = effects["any_lower"], effects["any_upper"]
-        if asked > 1:
-            wide = [
-                simultaneous(d, lo, hi, of=asked, confidence=protocol.rule.confidence) if math.isfinite(lo) else None
-                for d, lo, hi in zip(effects["difference"], low, high, strict=True)
-            ]
-            low = pd.Series([-math.inf if one is None else one.lower for one in wide], index=effects.index)
-            high = pd.Series([math.inf if one is None else one.upper for one in wide], index=effects.index)
+        wide = [
+            simultaneous(d, lo, hi, of=asked, confidence=protocol.rule.confidence)
+            if use and math.isfinite(lo)
+            else None
+            for use, d, lo, hi in zip(primary, effects["difference"], low, high, strict=True)
+        ]
+        low = pd.Series([lo if one is None else one.lower for one, lo in zip(wide, low, strict=True)], effects.index)
+        high = pd.Series([hi if one is None else one.upper for one, hi in zip(wide, high, strict=True)], effects.index)
         return effects.assign(sure=(low > 0) | (high < 0), sure_lower=low, sure_upper=high)
     if protocol.looks.rule == "planned":
-        boundary = _boundary(protocol, progress, alpha / asked)
-        low = effects["difference"] - boundary * effects["standard_error"]
-        high = effects["difference"] + boundary * effects["standard_error"]
+        together, alone = _look(protocol, progress, alpha / asked), _look(protocol, progress, alpha)
+        looks = [together if use else alone for use in primary]
+        if together is None:
+            return effects.assign(sure=False, sure_lower=-math.inf, sure_upper=math.inf)
+        given = zip(looks, effects["degrees_of_freedom"], effects["standard_error"], strict=True)
+        half = pd.Series(
+            [
+                math.nan if look is None or math.isnan(freedom) else look.quantile(freedom) * error
+                for look, freedom, error in given
+            ],
+            effects.index,
+        )
+        nominal = pd.Series([0.0 if look is None else look.nominal for look in looks], effects.index)
         return effects.assign(
-            sure=((low > 0) | (high < 0)).fillna(False),
-            sure_lower=low.fillna(-math.inf),
-            sure_upper=high.fillna(math.inf),
+            sure=(nominal > 0) & (effects["p_value"] <= nominal),
+            sure_lower=(effects["difference"] - half).fillna(-math.inf),
+            sure_upper=(effects["difference"] + half).fillna(math.inf),
         )
     return effects.assign(
         sure=(effects["p_holm"] <= alpha).fillna(False),
@@ -189,30 +200,31 @@ def _sure(effects: pd.DataFrame, protocol: Protocol, progress: Progress) -> pd.D
     )
 
 
-def _boundary(protocol: Protocol, progress: Progress, alpha: float) -> float:
-    """Return how many standard errors an effect has to be from 0 at the latest planned look."""
+def _look(protocol: Protocol, progress: Progress, alpha: float) -> Look | None:
+    """Return the planned look that is due, None where none is."""
     days = protocol.looks.days
     if progress.look is None:
-        return math.inf
+        return None
     start = protocol.starts_on or days[0]
     whole = max((days[-1] - start).days, 1)
     taken = [day for day in days if day <= progress.look]
     fractions = [max((day - start).days, 1) / whole for day in taken]
-    return boundaries(fractions, kind=protocol.looks.spending, alpha=alpha)[-1].boundary
+    return boundaries(fractions, kind=protocol.looks.spending, alpha=alpha)[-1]
 
 
 def _money(protocol: Protocol, effects: pd.DataFrame, found: tuple[Verdict, ...]) -> pd.DataFrame:
     """Return what shipping would bring a quarter: the effect that decided, times what it is worth, times the units."""
     rows = []
     for one in found:
-        if one.state != "ship" or protocol.a_quarter is None:
+        # An effect on the average account says nothing of all leads' money.
+        if one.state != "ship" or protocol.a_quarter is None or protocol.average == "account":
             continue
         row = effects[(effects["metric"] == one.metric) & (effects["arm"] == one.arm)].iloc[0]
         worth = 1.0 if row["unit"] == "money" else protocol.value
         if worth is None:
             continue
         times = worth * protocol.a_quarter * (1 if row["higher_is_better"] else -1)
-        low, high = sorted((row["lower"] * times, row["upper"] * times))
+        low, high = sorted(limit * times for limit in limits(protocol, row))
         rows.append(
             {"arm": one.arm, "metric": one.metric, "lower": low, "value": row["difference"] * times, "upper": high}
         )

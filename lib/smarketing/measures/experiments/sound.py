@@ -114,28 +114,33 @@ def _segments(seen: Observed) -> list[str]:
 def _groups(seen: Observed, code: str, question: str, columns: list[str], shares: list[float]) -> Check:
     if not columns:
         return Check(code=code, question=question, outcome="not applicable", detail="no segment or stratum is declared")
-    rows = [row for column in columns for row in _by(seen, column)]
-    return _joint(code, question, rows, shares, in_order=False)
+    # In one cell each unit counts once: over the groups of each column apart, one overall imbalance would count in all.
+    return _joint(code, question, _by(seen, columns), shares, in_order=False)
 
 
 def _days(seen: Observed, shares: list[float]) -> Check:
     question = "Are the shares alike on every day?"
     if not seen.units.dated:
         return Check(code="EX04", question=question, outcome="not applicable", detail="units have no day of assignment")
-    return _joint("EX04", question, _by(seen, AT, day=True), shares, in_order=True)
+    return _joint("EX04", question, _by(seen, [AT], day=True), shares, in_order=True)
 
 
-def _by(seen: Observed, column: str, *, day: bool = False) -> list[list[int]]:
-    """Return units dealt by the values of a column and by arm, a list of arms' counts a value."""
+def _by(seen: Observed, columns: list[str], *, day: bool = False) -> list[list[int]]:
+    """Return units dealt by the values of columns together and by arm, a list of arms' counts a combination."""
     table, protocol = seen.table, seen.units.protocol
-    key = table[column].truncate("D").cast("string") if day else table[column].cast("string").fill_null("")
-    frame = table.group_by(key=key, arm=table[ARM]).aggregate(n=lambda t: t.count()).to_pyarrow().to_pandas()
-    wide = frame.pivot_table(index="key", columns="arm", values="n", fill_value=0, aggfunc="sum").sort_index()
+    values = {name: table[name].truncate("D") if day else table[name] for name in columns}
+    keys = {f"k{place}": value.cast("string").fill_null("") for place, value in enumerate(values.values())}
+    frame = table.group_by(**keys, arm=table[ARM]).aggregate(n=lambda t: t.count()).to_pyarrow().to_pandas()
+    wide = frame.pivot_table(index=list(keys), columns="arm", values="n", fill_value=0, aggfunc="sum").sort_index()
     return [[int(n) for n in row] for row in wide.reindex(columns=list(protocol.arms), fill_value=0).to_numpy()]
 
 
 def _joint(code: str, question: str, rows: list[list[int]], shares: list[float], *, in_order: bool) -> Check:
-    rows = rows[:MOST_GROUPS]
+    if not in_order and len(rows) > MOST_GROUPS:
+        # The largest apart, the others together: chosen by all arms' units, which chance did not decide.
+        rows = sorted(rows, key=sum, reverse=True)
+        rest = [sum(column) for column in zip(*rows[MOST_GROUPS:], strict=True)]
+        rows = [*rows[:MOST_GROUPS], rest]
     if len(rows) < 2:
         return Check(code=code, question=question, outcome="not applicable", detail="there is one group only")
     found = over_groups(rows, shares, in_order=in_order)
@@ -165,8 +170,9 @@ def _balance(seen: Observed) -> Check:
         outcome="warning" if far else "passed",
         detail=f"the most unlike is {worst['covariate']} in {worst['arm']}: {worst['standardised']:+.3f} standard "
         "deviations",
-        remedy="The adjusted effect takes it into account; ask how units were dealt." if far else "",
-    )
+        remedy="" if not far else "Ask how units were dealt." if seen.units.protocol.unit == "account"
+        else "The adjusted effect takes it into account; ask how units were dealt.",
+    )  # fmt: skip
 
 
 def _dates(seen: Observed) -> list[Check]:

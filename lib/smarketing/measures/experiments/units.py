@@ -49,7 +49,7 @@ def dealt(view: View, protocol: Protocol) -> Units:
     CompanyError
         No assignment is of this experiment; an arm is not the protocol's, or one of the protocol's has nobody; units
         are of another kind than the protocol says, or of two kinds; a unit is in two arms; some units have a time of
-        assignment and others none.
+        assignment and others none; accounts were dealt in strata or pairs that are not there, or are none.
     """
     name = protocol.name
     given = view.company.table("assignments")
@@ -72,6 +72,7 @@ def dealt(view: View, protocol: Protocol) -> Units:
             f"assignments.assigned_at is empty for {counts['n'] - counts['dated']:,} of {counts['n']:,} units of the "
             f"experiment {name!r}, such as {_listed(missing)}. Give all of them the time when they were dealt, or none."
         )
+    _check_blocks(units, protocol)
     return Units(protocol=protocol, table=units.drop("last_arm"), dated=counts["dated"] > 0)
 
 
@@ -79,6 +80,8 @@ def _check_experiment(given: ir.Table, rows: ir.Table, name: str) -> None:
     if rows.limit(1).count().execute():
         return
     there = given.select("experiment").distinct().order_by("experiment").limit(50).to_pyarrow()["experiment"]
+    if not len(there):
+        raise CompanyError(f"assignments has no row, so nobody was dealt in the experiment {name!r}. Load its rows.")
     raise CompanyError(
         f"No row of assignments is of the experiment {name!r} (`name` of the protocol). "
         f"{nearest(name, [str(one) for one in there.to_pylist()])}"
@@ -105,7 +108,9 @@ def _check_kinds(rows: ir.Table, protocol: Protocol) -> None:
     kinds = rows.group_by("unit_kind").aggregate(n=rows.count(), first=rows.unit_id.cast("string").min())
     found = sorted(kinds.to_pyarrow().to_pylist(), key=lambda row: str(row["unit_kind"]))
     if len(found) > 1:
-        said = " and ".join(f"{row['n']:,} {row['unit_kind']}s (such as {row['first']})" for row in found)
+        said = " and ".join(
+            f"{row['n']:,} {row['unit_kind']}{'' if row['n'] == 1 else 's'} (such as {row['first']})" for row in found
+        )
         raise CompanyError(
             f"The experiment {protocol.name!r} was dealt to units of several kinds: {said}. An experiment has one "
             "(assignments.unit_kind): keep the rows of that kind."
@@ -124,9 +129,35 @@ def _refuse_two_arms(units: ir.Table, protocol: Protocol) -> None:
         examples = both.order_by("unit_id").limit(EXAMPLES).to_pyarrow().to_pylist()
         said = ", ".join(f"{row['unit_id']} in {row['arm']} and {row['last_arm']}" for row in examples)
         raise CompanyError(
-            f"{count:,} {'unit' if count == 1 else 'units'} of the experiment {protocol.name!r} in two arms: {said}. A "
+            f"{count:,} {'unit' if count == 1 else 'units'} of the experiment {protocol.name!r} "
+            f"{'is' if count == 1 else 'are'} in two arms: {said}. A "
             "unit is in one arm: keep the assignment that was carried out."
         )
+
+
+def _check_blocks(units: ir.Table, protocol: Protocol) -> None:
+    """Refuse strata and pairs that the decision on accounts could not deal within again."""
+    if protocol.unit != "account" or not (protocol.pairs or protocol.strata):
+        return
+    blank = units.filter(units.stratum.isnull())
+    count = int(blank.count().execute())
+    what = "in pairs" if protocol.pairs else f"within strata of {', '.join(protocol.strata)}"
+    if count:
+        raise CompanyError(
+            f"The protocol of {protocol.name!r} says that accounts were dealt {what}, and assignments.stratum is empty "
+            f"for {count:,} of them, such as {_listed(blank.order_by('unit_id').limit(EXAMPLES))}. Map it in the input "
+            "file."
+        )
+    if protocol.pairs:
+        pairs = units.group_by("stratum").aggregate(n=units.count(), arms=units.arm.nunique())
+        wrong = pairs.filter((pairs.n != 2) | (pairs.arms != 2)).order_by("stratum").to_pyarrow().to_pylist()
+        if wrong:
+            raise CompanyError(
+                f"The protocol of {protocol.name!r} says that accounts were dealt in pairs, and assignments.stratum "
+                f"holds {len(wrong):,} that are none, the first {wrong[0]['stratum']} with {wrong[0]['n']:,} "
+                f"account{'' if wrong[0]['n'] == 1 else 's'} in {wrong[0]['arms']} "
+                f"arm{'' if wrong[0]['arms'] == 1 else 's'}. A pair is two accounts, one in each arm."
+            )
 
 
 def _listed(rows: ir.Table) -> str:

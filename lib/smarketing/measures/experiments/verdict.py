@@ -30,8 +30,9 @@ class Verdict:
 class Progress:
     """How far an experiment is: units whose horizon is over, of those dealt, and the look that is due.
 
-    ``final``: no more is to come: all horizons are over and nobody is dealt any more, or there are no days.
-    ``look`` is the day of the planned look that the reading is of, ``next_look`` the one to come.
+    ``final``: no more is to come: all horizons are over and nobody is dealt any more, or there are no days, or the
+    last planned look is due. ``look`` is the planned look that this day is (from the last one on, the last), None on
+    other days: what is read between looks would be one look more. ``next_look`` is the one to come.
     """
 
     over: int
@@ -60,7 +61,10 @@ def verdicts(
 
 
 def guardrails(protocol: Protocol, effects: pd.DataFrame) -> pd.DataFrame:
-    """Ask of each guardrail and arm whether it was kept: a one-sided 2.5 % test against the margin agreed.
+    """Ask of each guardrail and arm whether it was kept: a one-sided test against the margin agreed.
+
+    At half of what the protocol's confidence leaves (2.5 % at 95 %), each guardrail alone; where the result is looked
+    at more than once, by the limits that hold then.
 
     Returns a row each: ``metric``, ``label``, ``arm``, ``margin``, ``difference``, ``worst`` (the limit on the bad
     side), ``kept`` (``kept``: not worse by the margin, for sure; ``broken``: worse by more, for sure; ``undecided``).
@@ -71,7 +75,8 @@ def guardrails(protocol: Protocol, effects: pd.DataFrame) -> pd.DataFrame:
         mine = effects[effects["metric"] == guardrail.metric]
         for _, row in mine.iterrows():
             up = 1 if row["higher_is_better"] else -1
-            worst, best = (row["lower"], row["upper"]) if up > 0 else (-row["upper"], -row["lower"])
+            low, high = limits(protocol, row)
+            worst, best = (low, high) if up > 0 else (-high, -low)
             kept: Kept = "undecided"
             if worst > -guardrail.margin:
                 kept = "kept"
@@ -92,6 +97,12 @@ def guardrails(protocol: Protocol, effects: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["metric", "label", "unit", "arm", "margin", "difference", "worst", "kept"])
 
 
+def limits(protocol: Protocol, row: pd.Series) -> tuple[float, float]:
+    """Return the interval of a metric that is read alone, as good as the protocol's rule of looking needs it."""
+    once = protocol.looks.rule == "once"
+    return float(row["lower" if once else "sure_lower"]), float(row["upper" if once else "sure_upper"])
+
+
 def _of(
     arm: str, protocol: Protocol, effects: pd.DataFrame, guarded: pd.DataFrame, progress: Progress, blocked: str
 ) -> Verdict:
@@ -105,7 +116,7 @@ def _of(
             "are over",
         )
     if protocol.looks.rule == "planned" and progress.look is None:
-        return Verdict(arm=arm, state="keep running", why=f"the first planned look is on {progress.next_look}")
+        return Verdict(arm=arm, state="keep running", why=f"the next planned look is on {progress.next_look}")
     primary = effects[(effects["arm"] == arm) & (effects["role"] == "primary")]
     mine = guarded[guarded["arm"] == arm]
     broken = mine[mine["kept"] == "broken"]
@@ -162,15 +173,13 @@ def _best(row: pd.Series) -> float:
     return float(row["sure_upper"]) if row["higher_is_better"] else -float(row["sure_lower"])
 
 
-def progress_of(
-    protocol: Protocol, *, over: int, dealt: int, as_of: date, dated: bool, last_dealt: date | None
-) -> Progress:
+def progress_of(protocol: Protocol, *, over: int, dealt: int, as_of: date, dated: bool) -> Progress:
     """Say how far an experiment is on a day."""
     days: Sequence[date] = protocol.looks.days
     past = [day for day in days if day <= as_of]
     coming = [day for day in days if day > as_of]
     dealing_over = protocol.ends_on is None or as_of >= protocol.ends_on
-    final = not dated or (over == dealt and dealing_over)
-    return Progress(
-        over=over, dealt=dealt, final=final, look=past[-1] if past else None, next_look=coming[0] if coming else None
-    )
+    all_looked = bool(days) and not coming
+    final = not dated or all_looked or (over == dealt and dealing_over)
+    look = past[-1] if past and (all_looked or past[-1] == as_of) else None
+    return Progress(over=over, dealt=dealt, final=final, look=look, next_look=coming[0] if coming else None)
