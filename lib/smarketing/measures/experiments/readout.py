@@ -85,7 +85,7 @@ def readout(view: View, protocol: Protocol) -> Readout:
     """
     units = dealt(view, protocol)
     seen = observed(view, units)
-    who = "accounts" if protocol.unit == "account" else view.words(view.first_stage.stage)
+    who = "accounts" if protocol.unit == "account" else view.words(view.definitions.stages.funnel[0].stage)
     return read(seen, as_of=view.as_of, who=who)
 
 
