@@ -35,6 +35,7 @@ def rows_of(sample: Sample, promised: np.ndarray, **changes: Any) -> pd.DataFram
         "qualified": promised >= 0.25,
         "explore": drawn & (promised < 0.25),
         "promise": PROMISE,
+        "explore_share": 0.5,
     }
     return pd.DataFrame(rows | changes)
 
@@ -78,6 +79,53 @@ def test_what_drawing_changed_is_found_again() -> None:
     mine = rows["explore"].to_numpy() & (days <= np.datetime64(AS_OF - timedelta(days=HORIZON)))
     by_hand = share(cluster_sums(sample.cluster[mine], np.ones(mine.sum()), (status[mine] == 1).astype(float)))
     assert found.drawn[["rate", "lower", "upper"]].tolist() == [by_hand.value, by_hand.lower, by_hand.upper]
+
+
+def shared_later(n: int = 9_000, seed: int = 0) -> tuple[Sample, pd.DataFrame]:
+    """One in twenty is drawn at first, two in five later, when more get there; being drawn changes nothing."""
+    drawn, p = dated_leads(n, seed=seed, drift=0.8)
+    sample = drawn.sample
+    assert sample.at is not None
+    late = sample.at > np.datetime64(AS_OF - timedelta(days=240))
+    chance = np.where(late, 0.4, 0.05)
+    explore = (np.random.default_rng(seed + 7).random(len(sample)) < chance) & (p < 0.25)
+    return sample, rows_of(sample, p, explore=explore, explore_share=chance)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_share_that_was_raised_is_no_effect_of_the_draw(seed: int) -> None:
+    sample, rows = shared_later(seed=seed)
+    found = looked_back(rows, sample)
+    assert found.effect.lower < 0 < found.effect.upper
+    # Both groups stand for the same leads, so they were promised the same.
+    one, other = found.below["promised"]
+    assert one == pytest.approx(other, abs=0.01)
+
+
+def test_rates_are_weighed_by_the_chance_to_be_drawn() -> None:
+    sample, rows = shared_later()
+    assert sample.at is not None
+    found = looked_back(rows, sample)
+    over = sample.at.astype("datetime64[D]") <= np.datetime64(AS_OF - timedelta(days=HORIZON))
+    for at, drawn in enumerate((True, False)):
+        mine = rows[over & (rows["score"] < 0.25) & (rows["explore"] == drawn)]
+        weight = 1 / (mine["explore_share"] if drawn else 1 - mine["explore_share"])
+        got = pd.Series(sample.status == 1)[mine.index]
+        assert found.below.loc[at, "n"] == len(mine)
+        assert found.below.loc[at, "rate"] == pytest.approx(np.average(got, weights=weight))
+        assert found.below.loc[at, "promised"] == pytest.approx(np.average(mine["score"], weights=weight))
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, None])
+def test_leads_that_could_not_be_in_the_other_group_are_not_compared(share: float | None) -> None:
+    sample, rows = shared_later()
+    assert sample.at is not None
+    late = sample.at > np.datetime64(AS_OF - timedelta(days=240))
+    explore = np.where(late, rows["explore"], share == 1.0)
+    mixed = rows.assign(explore=explore, explore_share=np.where(late, 0.4, share).astype(float))
+    found, alone = looked_back(mixed, sample), looked_back(rows[late], sample)
+    pd.testing.assert_frame_equal(found.below, alone.below)
+    assert found.n > alone.n
 
 
 def test_promises_too_high_are_noticed() -> None:

@@ -7,7 +7,7 @@ the ``scores`` table; only it can say whether the score kept its word.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import ibis
@@ -39,8 +39,12 @@ ROWS = {
     "qualified": "boolean",
     "explore": "boolean",
     "promise": "string",
+    "explore_share": "float64",
 }
-"""The columns of scores given out: those of the canonical table, and what was decided and promised then."""
+"""The columns of scores given out: those of the canonical table, and what was decided and promised then.
+
+``explore_share`` of the leads below the threshold were drawn on that day: what was agreed may change.
+"""
 
 DRAWN, LEFT = "drawn to be worked", "not drawn"
 
@@ -52,8 +56,15 @@ class LookBack:
     ``validity`` is that of the probabilities as given, of leads whose moment was on ``first`` to ``last``. ``below``
     has two rows, of leads below the threshold at the time: ``group`` (`DRAWN` at random to be worked all the same, and
     `LEFT`), ``n``, ``events``, ``promised`` (mean probability given), ``rate`` with ``lower`` and ``upper`` (accounts
-    kept together; NaN where there are too few). ``effect`` is the first rate minus the second: as leads were drawn at
-    random, what drawing them changed. ``reason`` says why there is nothing to look back on.
+    kept together; NaN where there are too few). A lead counts there by the inverse of its probability to be in its
+    group, so that both stand for all leads below the threshold, also where more were drawn later; leads of whom none or
+    all were drawn, or of whom that is unknown, are in neither. ``effect`` is the first rate minus the second: as leads
+    were drawn at random, what drawing them changed. ``reason`` says why there is nothing to look back on.
+
+    Notes
+    -----
+    Weighted so, rates are those of Hajek (1971); without weights, a share that was changed takes what the days differ
+    by for an effect of the draw.
     """
 
     n: int
@@ -114,21 +125,19 @@ def look_back(
     validity = judge(
         leads, {"score": promised}, probabilities=("score",), evidence=definitions.evidence, draws=draws, seed=seed
     )["score"]
-    below = ~given["qualified"].to_numpy(dtype=bool)
-    drawn = given["explore"].to_numpy(dtype=bool)
-    groups = {DRAWN: below & drawn, LEFT: below & ~drawn}
-    rates = {name: _rate(leads, mask, definitions) for name, mask in groups.items()}
-    rows = [_row(name, leads, promised, mask, rates[name]) for name, mask in groups.items()]
+    groups = _groups(given, leads)
+    rates = {name: _rate(one, definitions) for name, one in groups.items()}
+    rows = [_row(name, one, promised, rates[name]) for name, one in groups.items()]
     return LookBack(
         n=len(leads), first=first, last=last, validity=validity, below=pd.DataFrame(rows), effect=_effect(rates)
     )
 
 
 def _given_out(company: Company, promise: str) -> pd.DataFrame:
-    """Return the first score that was given to each lead with this promise, by lead."""
-    columns = ["score", "qualified", "explore"]
+    """Return the first score that was given to each lead with this promise, by lead; what is unknown is missing."""
+    columns = ["score", "qualified", "explore", "explore_share"]
     if not company.has("scores") or not set(ROWS) <= set(company.table("scores").columns):
-        return pd.DataFrame(columns=columns).astype({"score": "float64", "qualified": "object", "explore": "object"})
+        return pd.DataFrame({name: pd.Series(dtype=object) for name in columns}).astype({"score": "float64"})
     scores = company.table("scores")
     ours = scores.filter((scores.system == SYSTEM) & (scores.promise == promise))
     place = ibis.row_number().over(group_by=ours.subject_id, order_by=ours["at"])
@@ -136,20 +145,33 @@ def _given_out(company: Company, promise: str) -> pd.DataFrame:
     return first.select("subject_id", *columns).execute().set_index("subject_id")
 
 
-def _rate(leads: Leads, mask: npt.NDArray[np.bool_], definitions: Definitions) -> Clustered | None:
-    if not mask.any() or leads.only(mask, "leads").too_few_to_count(definitions.evidence):
+def _groups(given: pd.DataFrame, leads: Leads) -> dict[str, Leads]:
+    """Return the leads as each group weighs them, 0 for those that are not in it."""
+    share = given["explore_share"].to_numpy(dtype=np.float64)
+    known = given[["qualified", "explore"]].notna().all(axis=1).to_numpy() & (share > 0) & (share < 1)
+    qualified, explore = (given[name].eq(True).to_numpy(dtype=bool) for name in ("qualified", "explore"))
+    below = known & ~qualified
+    chance = {DRAWN: (below & explore, share), LEFT: (below & ~explore, 1 - share)}
+    return {
+        name: replace(leads, weight=np.where(mask, 1 / np.where(mask, probability, 1.0), 0.0))
+        for name, (mask, probability) in chance.items()
+    }
+
+
+def _rate(group: Leads, definitions: Definitions) -> Clustered | None:
+    inside = group.weight > 0
+    if not inside.any() or group.only(inside, "leads").too_few_to_count(definitions.evidence):
         return None
-    return share(cluster_sums(leads.cluster[mask], leads.weight[mask], leads.outcome[mask]))
+    return share(cluster_sums(group.cluster[inside], group.weight[inside], group.outcome[inside]))
 
 
-def _row(
-    name: str, leads: Leads, promised: npt.NDArray[np.float64], mask: npt.NDArray[np.bool_], rate: Clustered | None
-) -> dict[str, object]:
+def _row(name: str, group: Leads, promised: npt.NDArray[np.float64], rate: Clustered | None) -> dict[str, object]:
+    total = float(group.weight.sum())
     return {
         "group": name,
-        "n": int(mask.sum()),
-        "events": int(leads.outcome[mask].sum()),
-        "promised": float(promised[mask].mean()) if mask.any() else math.nan,
+        "n": len(group),
+        "events": group.events,
+        "promised": float((group.weight * promised).sum()) / total if total else math.nan,
         "rate": math.nan if rate is None else rate.value,
         "lower": math.nan if rate is None else rate.lower,
         "upper": math.nan if rate is None else rate.upper,
