@@ -7,6 +7,7 @@ the start is seen.
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -61,7 +62,7 @@ class Metric(Frozen):
                 f"it names {' and '.join(given) or 'no source'}; name exactly one of stage, activity, amount, attribute"
             )
         if self.cap is not None and self.source in ("stage", "activity"):
-            raise ValueError(f"`cap` is for amounts and numbers, and a {self.source} is reached or not")
+            raise ValueError(f"`cap` is for amounts and numbers, and the metric is a yes or no: {self.source}")
         return self
 
 
@@ -157,8 +158,9 @@ class Protocol(Frozen):
 
     @property
     def sha256(self) -> str:
-        """Hash of all that was agreed."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """Hash of all that was agreed, whatever the order of entries and whatever the comments."""
+        agreed = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(agreed.encode()).hexdigest()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
