@@ -158,8 +158,8 @@ def test_shrunken_effects_cover_the_truth_of_winners_too(experiments: int, sprea
                 believed.append(abs(one.measured - true) < 1.96 * error)
                 raw.append(one.measured - true)
                 shrunk.append(one.value - true)
-    # Effects of one world share its estimated spread, so worlds are what counts. Flat beliefs about the spread are exact
-    # on average over spreads; at one of them a point is missing (40 experiments that differ by 0.5: 94 %).
+    # Effects of one world share its estimated spread, so worlds are what counts. Flat beliefs about the spread are
+    # exact on average over spreads; at one of them a point is missing (40 experiments that differ by 0.5: 94 %).
     worlds = np.reshape(covered, (runs, experiments)).mean(axis=1)
     assert np.mean(worlds) >= 0.94 - 2.6 * np.std(worlds) / math.sqrt(runs), np.mean(worlds)
     # Winners are chosen for their luck, and some of it stays.
