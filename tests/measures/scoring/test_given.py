@@ -16,6 +16,7 @@ from smarketing.company.tables import Company
 from smarketing.estimates.clusters import share
 from smarketing.estimates.scored import cluster_sums
 from smarketing.measures.scoring.giving.given import DRAWN, LEFT, SYSTEM, LookBack, look_back
+from smarketing.measures.scoring.giving.level import FEWEST_DRAWS
 from smarketing.measures.scoring.leads.sample import Sample
 from smarketing.measures.scoring.study_card import label_of
 
@@ -130,9 +131,16 @@ def test_leads_that_could_not_be_in_the_other_group_are_not_compared(share: floa
 
 def test_promises_too_high_are_noticed() -> None:
     drawn, p = dated_leads(9_000)
-    found = looked_back(rows_of(drawn.sample, np.minimum(2 * p, 0.99)), drawn.sample)
+    rows = rows_of(drawn.sample, np.minimum(2 * p, 0.99))
+    found = looked_back(rows, drawn.sample)
     assert found.validity is not None
     assert found.validity.measure("calibration_intercept").upper < 0
+    # As sure as the monitor is: 99 %, of so many draws as that needs, however few are asked for.
+    assert found.level.upper < 0
+    levels = found.validity.measure("calibration_intercept")
+    assert found.level.value == levels.value and found.level.lower < levels.lower < levels.upper < found.level.upper
+    again = look_back(company(rows), drawn.sample, definitions(), scoring_of(), draws=FEWEST_DRAWS)
+    assert again.level == found.level
     assert found.below["upper"].lt(found.below["promised"]).all()
 
 

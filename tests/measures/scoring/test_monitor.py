@@ -11,13 +11,14 @@ import pytest
 
 from scoring_worlds import AS_OF, HORIZON, dated_leads, definitions, scoring_of
 from smarketing.company.tables import CompanyError
-from smarketing.measures.scoring.giving.monitor import Monitor, check_fit, watch
+from smarketing.measures.scoring.giving.monitor import Monitor, _state, check_fit, watch
 from smarketing.measures.scoring.leads.labels import labels_at
 from smarketing.measures.scoring.leads.sample import Sample
 from smarketing.measures.scoring.models.model_card import ModelCard, summarise
 from smarketing.measures.scoring.models.saving import Saved
 from smarketing.measures.scoring.models.scorecard import Scorecard, fit_scorecard
 from smarketing.measures.scoring.study_card import JUDGED, label_of
+from smarketing.measures.scoring.worth.validity import Measured, Validity
 
 LEARNED, JUDGED_UNTIL = date(2025, 9, 1), date(2025, 12, 1)
 
@@ -67,6 +68,19 @@ def test_a_clear_shift_is_told_though_it_is_unknown_whether_the_order_still_help
         r"of [\d,]+ leads since, clearly fewer got there than it promised; whether their order still beats the base "
         r"rate cannot be told yet \(Brier skill -?0\.\d{3}, 95% interval from -0\.\d{3}\)",
         found.why,
+    )
+
+
+@pytest.mark.parametrize(("shift", "side"), [(0.08, "low"), (-0.08, "high")])
+def test_a_clear_shift_too_small_to_matter_is_named_and_no_alarm(shift: float, side: str) -> None:
+    since = Validity(
+        score="score", what="leads since", n=90_000, events=9_000, accounts=9, rate=0.1, selected=0.1, measures=()
+    )
+    off = Measured(name="shift", value=shift, lower=shift - 0.02, upper=shift + 0.02)
+    skill = Measured(name="brier_skill", value=0.1, lower=0.08, upper=0.12)
+    assert _state(since, off, skill) == (
+        "holds",
+        f"on 90,000 leads since, its probabilities are too {side} by 0.08 in log-odds, too little to matter",
     )
 
 

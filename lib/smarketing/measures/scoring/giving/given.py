@@ -21,6 +21,7 @@ from smarketing.company.tables import Company
 from smarketing.estimates.clusters import Clustered, share
 from smarketing.estimates.rates import difference
 from smarketing.estimates.scored import cluster_sums
+from smarketing.measures.scoring.giving.level import shift_of
 from smarketing.measures.scoring.leads.labels import days_seen, labels_at
 from smarketing.measures.scoring.leads.sample import Sample
 from smarketing.measures.scoring.study import DRAWS, whole_weeks
@@ -53,7 +54,8 @@ DRAWN, LEFT = "drawn to be worked", "not drawn"
 class LookBack:
     """Leads that were given a score on an earlier day and whose days are over.
 
-    ``validity`` is that of the probabilities as given, of leads whose moment was on ``first`` to ``last``. ``below``
+    ``validity`` is that of the probabilities as given, of leads whose moment was on ``first`` to ``last``; ``level``
+    the log-odds by which these were too low (above 0) or too high, with its 99 % interval (`level.shift_of`). ``below``
     has two rows, of leads below the threshold at the time: ``group`` (`DRAWN` at random to be worked all the same, and
     `LEFT`), ``n``, ``events``, ``promised`` (mean probability given), ``rate`` with ``lower`` and ``upper`` (accounts
     kept together; NaN where there are too few). A lead counts there by the inverse of its probability to be in its
@@ -71,6 +73,7 @@ class LookBack:
     first: date | None
     last: date | None
     validity: Validity | None
+    level: Measured
     below: pd.DataFrame
     effect: Measured
     reason: str = ""
@@ -129,7 +132,13 @@ def look_back(
     rates = {name: _rate(one, definitions) for name, one in groups.items()}
     rows = [_row(name, one, promised, rates[name]) for name, one in groups.items()]
     return LookBack(
-        n=len(leads), first=first, last=last, validity=validity, below=pd.DataFrame(rows), effect=_effect(rates)
+        n=len(leads),
+        first=first,
+        last=last,
+        validity=validity,
+        level=_unknown("shift") if validity.reason else shift_of(leads, promised, draws=draws, seed=seed),
+        below=pd.DataFrame(rows),
+        effect=_effect(rates),
     )
 
 
@@ -181,7 +190,7 @@ def _row(name: str, group: Leads, promised: npt.NDArray[np.float64], rate: Clust
 def _effect(rates: dict[str, Clustered | None]) -> Measured:
     drawn, left = rates[DRAWN], rates[LEFT]
     if drawn is None or left is None:
-        return Measured(name="effect", value=math.nan, lower=math.nan, upper=math.nan)
+        return _unknown("effect")
     found = difference(drawn, left)
     return Measured(name="effect", value=found.value, lower=found.lower, upper=found.upper)
 
@@ -193,7 +202,12 @@ def _nothing(reason: str) -> LookBack:
         first=None,
         last=None,
         validity=None,
+        level=_unknown("shift"),
         below=pd.DataFrame(columns=columns),
-        effect=Measured(name="effect", value=math.nan, lower=math.nan, upper=math.nan),
+        effect=_unknown("effect"),
         reason=reason,
     )
+
+
+def _unknown(name: str) -> Measured:
+    return Measured(name=name, value=math.nan, lower=math.nan, upper=math.nan)
