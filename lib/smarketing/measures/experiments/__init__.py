@@ -3,6 +3,7 @@
 | room | what it does |
 |---|---|
 | `units` | who was dealt to which arm |
+| `asked` | whether the data hold what the protocol asks |
 | `outcomes` | what became of each unit within the horizon, and what was known before |
 | `sums` | sums by arm, made in the engine |
 | `sound` | whether the experiment was carried out as agreed |

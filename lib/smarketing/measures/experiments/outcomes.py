@@ -16,8 +16,8 @@ import ibis.expr.types as ir
 
 from smarketing.company.protocol import Metric
 from smarketing.company.tables import CompanyError
-from smarketing.company.wrong_keys import nearest
 from smarketing.measures.exact import cents
+from smarketing.measures.experiments.asked import check_names
 from smarketing.measures.experiments.units import EXAMPLES, Units
 from smarketing.measures.journeys import days_between
 from smarketing.measures.scope import enrich, restrict
@@ -66,7 +66,7 @@ def observed(view: View, units: Units) -> Observed:
     """
     protocol = units.protocol
     leads = _leads(view)
-    _check_names(view, leads, units)
+    check_names(view, leads, units)
     dealt = units.table.rename({UNIT: "unit_id", ARM: "arm", AT: "at", STRATUM: "stratum"})
     if protocol.unit == "lead":
         rows = _pass_when_dealt(view, dealt.left_join(leads, dealt[UNIT] == leads["__key"]), UNIT)
@@ -114,60 +114,6 @@ def _pass_when_dealt(view: View, rows: ir.Table, unit: str) -> ir.Table:
     place = ibis.row_number().over(ibis.window(group_by=rows[unit], order_by=order))
     ranked = rows.mutate(__place=place)
     return ranked.filter(ranked["__place"] == 0).drop("__place")
-
-
-def _check_names(view: View, leads: ir.Table, units: Units) -> None:
-    protocol, where = units.protocol, f"The protocol of {units.protocol.name!r}"
-    known = view.company.known.get("leads", {})
-    for name in (*protocol.covariates, *protocol.segments):
-        if name not in leads.columns:
-            raise CompanyError(f"{where} names the attribute {name!r}, and leads have none. {_near(name, leads)}")
-        if known.get(name) == "after":
-            raise CompanyError(
-                f"{where} names {name!r} as known before the assignment, and the input file declares it as filled in "
-                "`after`. Take it out, or correct the declaration."
-            )
-    for name in protocol.covariates:
-        kind = leads[name].type()
-        if not (kind.is_boolean() or kind.is_numeric() or kind.is_string()):
-            raise CompanyError(
-                f"{where} has the covariate {name!r}, which holds {kind} and neither yes or no, a number nor text. "
-                "Name another attribute."
-            )
-    for name, metric in protocol.metrics.items():
-        if metric.attribute is not None:
-            if metric.attribute not in leads.columns:
-                raise CompanyError(
-                    f"{where} reads the metric {name!r} from the attribute {metric.attribute!r}, and leads have none. "
-                    f"{_near(metric.attribute, leads)}"
-                )
-            kind = leads[metric.attribute].type()
-            if not (kind.is_boolean() or kind.is_numeric()):
-                raise CompanyError(
-                    f"{where} reads the metric {name!r} from leads.{metric.attribute}, which holds {kind} and neither "
-                    "yes or no nor a number. Give it its `type` in the input file."
-                )
-            if known.get(metric.attribute) == "before":
-                raise CompanyError(
-                    f"{where} reads the metric {name!r} from leads.{metric.attribute}, which the input file declares "
-                    "as known `before`: an outcome is recorded after the assignment. Name another attribute."
-                )
-        elif not units.dated:
-            raise CompanyError(
-                f"{where} has the metric {name!r}, which happens within {protocol.horizon_days} days after the "
-                "assignment, and no unit has a time of assignment. Map assignments.assigned_at."
-            )
-        elif metric.stage is not None:
-            stages = [stage.stage for stage in view.definitions.stages.funnel]
-            if metric.stage not in stages:
-                raise CompanyError(
-                    f"{where} has the metric {name!r} of the stage {metric.stage!r}, which the definitions do not "
-                    f"have. {nearest(metric.stage, stages)}"
-                )
-
-
-def _near(name: str, leads: ir.Table) -> str:
-    return nearest(name, [column for column in leads.columns if not column.startswith(("__", "reached_"))])
 
 
 def _refuse_later_created(view: View, rows: ir.Table, units: Units) -> None:
