@@ -182,7 +182,8 @@ def _effects(found: Readout, currency: str, heading: str) -> Block:
         frame,
         id="tab-effects",
         title=heading,
-        subtitle=f"By {by}. {formats.opening(formats.many(found.family, 'primary comparison'))} taken together.",
+        subtitle=f"By {by}. {formats.many(found.family, 'primary comparison')}"
+        f"{', taken together' if found.family > 1 else ''}.",
         source=SOURCE,
         emphasis=[bool(sure) for sure in found.effects["sure"]],
     )
@@ -230,6 +231,10 @@ def does_it_hold(found: Readout, currency: str) -> list[Block]:
     if found.segments.empty:
         return [note("No groups were declared before the data, so none are looked at.", heading="Groups.")]
     frame = found.segments
+    if (frame["reason"] != "").all():
+        groups = formats.many(len(frame), "group")
+        thin = f"In none of {groups} is there enough for an interval: {frame['reason'].iloc[0]}."
+        return [note(thin, heading="Too few in each group.")]
     unit = str(frame["unit"].iloc[0])
     rows = frame.assign(
         label=frame["segment"] + " " + frame["group"] + ": " + frame["arm"],
