@@ -9,18 +9,16 @@ import numpy as np
 import pandas as pd
 
 from smarketing.estimates.moments import COUNT, Moments, terms
+from smarketing.measures.experiments.covariates import COVARIATE, PARTS, whole_parts
 from smarketing.measures.experiments.outcomes import (
     ARM,
-    COVARIATE,
     KNOWN,
     OUTCOME,
     OVER,
-    PARTS,
     SIZE,
     STRATUM,
     UNIT,
     Observed,
-    whole_parts,
 )
 from smarketing.measures.experiments.outcomes import (
     COUNT as LEADS,
