@@ -339,6 +339,15 @@ def test_leads_below_the_line_are_called_better_only_for_sure(rate: float, side:
     assert [finding.claim for finding in scoring_given.findings(back)] == ([f"{title}."] if side else [])
 
 
+def test_what_was_given_out_says_nothing_of_capacity_and_what_it_left_out() -> None:
+    """Reports need not be weekly, so nobody knows which leads competed for a place."""
+    promises, _ = scoring_given.what_came_of_it(looked_back())
+    assert "AUC" in promises.html and "Brier skill" in promises.html and "apacity" not in promises.html
+    assert "promised something else" not in promises.html
+    more, _ = scoring_given.what_came_of_it(replace(looked_back(), other_promises=7))
+    assert "by the first score that each was given (without 7 scores that promised something else);" in more.html
+
+
 @pytest.mark.parametrize(("rate", "kept"), [(0.1, True), (0.103, True), (0.097, True), (0.108, False), (0.092, False)])
 def test_leads_did_as_promised_only_where_their_whole_interval_is_close(rate: float, kept: bool) -> None:
     """Half a point either way, and one point does not matter."""

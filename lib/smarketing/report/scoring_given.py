@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from smarketing.measures.results import Finding
-from smarketing.measures.scoring.giving.given import LookBack
+from smarketing.measures.scoring.giving.given import AT_CAPACITY, LookBack
 from smarketing.measures.scoring.giving.level import is_clear, side_of
 from smarketing.measures.scoring.worth.threshold import CLOSE
 from smarketing.report import formats
@@ -25,6 +25,8 @@ def what_came_of_it(back: LookBack) -> list[Block]:
     assert back.validity is not None
     many = formats.many(back.n, "lead")
     whose = f"{many} of {formats.day(back.first)} to {formats.day(back.last)}, by the first score that each was given"
+    if back.other_promises:
+        whose += f" (without {formats.many(back.other_promises, 'score')} that promised something else)"
     blocks: list[Block] = []
     if back.validity.reason:
         blocks.append(note(f"{formats.opening(back.validity.reason)}.", heading="Too few to judge what was given out."))
@@ -32,6 +34,7 @@ def what_came_of_it(back: LookBack) -> list[Block]:
         rows = [
             {"Measure": label, "As given out": measured_text(back.validity.measure(name))}
             for name, label in NAMES.items()
+            if name not in AT_CAPACITY
         ]
         blocks.append(
             table(

@@ -51,8 +51,8 @@ METHODS = (
         "Exploration",
         "Leads below the threshold are drawn by a hash of their id, so that every run draws the same ones. Once their "
         "days are over, drawn and other leads below the line are compared: the draw is a small experiment. A lead "
-        "counts by the inverse of its probability to be in its group (Hajek 1971), as the share that is drawn may "
-        "be changed.",
+        "counts by the inverse of its probability to be in its group (Hajek 1971), as the share that is "
+        "drawn may be changed.",
     ),
     (
         "Intervals",

@@ -25,7 +25,7 @@ from smarketing.measures.scoring.models.model_card import ModelCard
 from smarketing.measures.scoring.models.reasons import AGAINST, FOR, reasons
 from smarketing.measures.scoring.models.saving import Saved
 from smarketing.measures.scoring.study import Model, Study
-from smarketing.measures.scoring.study_card import card_of, label_of
+from smarketing.measures.scoring.study_card import card_of, promise_of
 from smarketing.measures.scoring.worth.threshold import band_of
 from smarketing.measures.view import View
 
@@ -69,7 +69,7 @@ def _given(view: View, model: Model, scoring: Scoring, card: ModelCard | None) -
     still_open = new["lead_id"].isin(leads.subject_id[leads.status == OPEN])
     sql = score_sql(model, dialect=view.company.backend.name)
     rows = score_rows(
-        new, view.asked, promise=label_of(scoring, view.definitions), explore_share=scoring.exploration_share
+        new, view.asked, promise=promise_of(scoring, view.definitions), explore_share=scoring.exploration_share
     )
     return Given(scored=new[still_open].reset_index(drop=True), rows=rows, sql=sql, model=model, card=card)
 
