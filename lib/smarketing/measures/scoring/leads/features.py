@@ -93,8 +93,8 @@ def read(
     """Bring leads at their scoring moment to Python with the features of a model.
 
     With ``new_only`` just those of the last `NEW_DAYS` days, the as-of day included, open or not (of a flat export,
-    those without an outcome). A probability is that of a lead at its moment; one that has been open for long has a lower one.
-    These are all brought, of others at most ``most`` as `draw` does.
+    those without an outcome). A probability is that of a lead at its moment; one that has been open for long has a
+    lower one. These are all brought, of others at most ``most`` as `draw` does.
 
     Raises
     ------
