@@ -93,6 +93,6 @@ def test_new_leads_are_those_of_the_last_days_open_or_not(engine: ibis.BaseBacke
     everybody = sample(looked, scoring)
     found = read(looked, scoring, everybody.roles, new_only=True)
     days = np.array([(as_of - created[lead].date()).days for lead in everybody.subject_id])
-    assert found.subject_id.tolist() == everybody.subject_id[days <= 7].tolist()
-    np.testing.assert_array_equal(found.status, everybody.status[days <= 7])
+    assert found.subject_id.tolist() == everybody.subject_id[days <= 6].tolist()
+    np.testing.assert_array_equal(found.status, everybody.status[days <= 6])
     assert 0 < (found.status > 0).sum() < len(found)
