@@ -67,18 +67,8 @@ def test_at_least_one_question() -> None:
 
 # Ten p-values with a tie, and what R says of them: p.adjust(p, "BH") and p.adjust(p, "BY") as printed in scipy's
 # TestFalseDiscoveryControl.test_against_R.
-TEN = [
-    0.22155324617906308,
-    0.0011400256607475624,
-    0.016956141450127922,
-    0.04105189560873919,
-    0.05592919759227762,
-    0.0036829815530863884,
-    0.1403262673826463,
-    0.04105189560873919,
-    0.03648130302125419,
-    0.254640823272164,
-]
+TEN = [0.22155325, 0.00114003, 0.01695614, 0.04105190, 0.05592920]
+TEN += [0.00368298, 0.14032627, 0.04105190, 0.03648130, 0.25464082]
 R_BH = [0.24617028, 0.01140030, 0.05652047, 0.06841983, 0.07989886]
 R_BH += [0.01841490, 0.17540784, 0.06841983, 0.06841983, 0.25464082]
 R_BY = [0.72102493, 0.03339112, 0.16554665, 0.20039952, 0.23402122]
@@ -92,7 +82,7 @@ def test_adjusted_p_values_equal_r() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02], rel=1e-12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_adjusted_p_values_equal_statsmodels(p_values: list[float]) -> None:
     # statsmodels.stats.multitest.multipletests(p, method=...)[1]

@@ -74,9 +74,10 @@ class Gate:
     degrees_of_freedom: float
 
 
-# Simulated (see the module's docstring). At 10:90 the small arm's skewness decides: with fewer but larger deals in it,
-# 30 effective events let 5.4 % through, 50 let 3.4 %. Accounts vary too much for normal quantiles whatever the gate;
-# with t and pooling 0.4 to 1 % pass, and the gate keeps out arms in which one or two accounts are everything.
+# At 10:90 the small arm's skewness decides: with fewer and larger deals in it, 30 effective events let 5.4 % of 1,000
+# simulated experiments through, 50 let 3.2 %. Among 40 accounts t and pooling alone keep it to 1.6 %; the gate keeps
+# out arms in which one or two accounts are everything. So few accounts are read safely, not sharply: of what one fixed
+# look finds in 63 to 93 %, daily reading finds 2 to 26 %, half only where accounts are hardly alike.
 LEADS = Gate(effective_units=50, effective_events=50, degrees_of_freedom=10)
 ACCOUNTS = Gate(effective_units=5, effective_events=4, degrees_of_freedom=4)
 
@@ -188,7 +189,7 @@ def reading(
     """
     check_confidence(confidence)
     _check_clock(n, planned_n)
-    found = estimate or _plain(first, second)
+    found = _plain(first, second) if estimate is None else estimate
     reason = withheld(first, second, gate=gate, degrees_of_freedom=found.degrees_of_freedom)
     error = found.standard_error * caution(first, second)
     if not reason and not error > 0:

@@ -146,8 +146,8 @@ def evidence(
     of equal size: Welch's test rejects 4.8 % of all rates and 4.8 % of those that pass this rule, but 0.1 % of those
     with 25 seen in both arms. For log-normal values (sigma 1.0 and 1.5, capped at their 99 % quantile) it rejects
     4.0 and 3.3 % at 25 and 4.8 % at 100 with equal arms; at 10:90 7.6 and 12.3 % at 25, 5.2 and 5.6 % at 500; at
-    40:60 4.8 % at 25; at 1:2 up to 6.5 % at 100. Rates reject 5.4 % at 10:90 and 25. Repeated in
-    ``tests/validate/test_effects_validate.py``.
+    40:60 4.8 % at 25; at 1:2 up to 6.5 % at 100. Rates reject 5.4 % at 10:90 and 25. The designs of
+    ``tests/validate/test_effects_validate.py`` repeat the ends of this.
 
     Raises
     ------

@@ -312,8 +312,8 @@ def _check_units(units: float) -> None:
 def _check_power(power: float, design: Design) -> None:
     if not design.error < power < 1:
         raise ValueError(
-            f"power is {power}; it has to lie between the error of one comparison ({design.error:g}) and 1, as 0.8 "
-            "does."
+            f"power is {power}; it has to lie between the error of one comparison ({design.error:g}) and 1, "
+            "as 0.8 does."
         )
 
 

@@ -70,6 +70,20 @@ def columns(filled: Mapping[str, Filling], rows: ir.Table) -> dict[str, ir.Value
     return found
 
 
+def words(filled: Mapping[str, Filling]) -> dict[str, str]:
+    """Return each of `columns` in words: a text's are one a value."""
+    found: dict[str, str] = {}
+    for name, filling in filled.items():
+        said = name.replace("_", " ")
+        if filling.levels is None:
+            found[f"{COVARIATE}{name}"] = said
+        for place, value in enumerate(filling.levels or (), 1):
+            found[f"{COVARIATE}{name}_{place}"] = f"{said} {value}"
+        if filling.missing:
+            found[f"{COVARIATE}{name}_missing"] = f"{said} missing"
+    return found
+
+
 def one_or_zero(condition: ir.BooleanValue) -> ir.FloatingValue:
     """Return 1 or 0 as a float: a written 1.0 is a decimal to some engines, and overflows when it is multiplied."""
     return condition.ifelse(1, 0).cast("float64")

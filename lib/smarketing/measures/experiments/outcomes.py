@@ -39,15 +39,12 @@ class Observed:
     whether its horizon is over; `SIZE`, the leads that it had when it was dealt (1 for a lead); an outcome a metric
     (``y_<name>``, NULL where the unit is left out of it; for an account the sum over its leads), the leads that can
     have it (``n_<name>``), a covariate each (``x_<name>``, of accounts the mean of their leads) and a segment each
-    (``s_<name>``).
+    (``s_<name>``). ``words`` are the covariates' columns in words.
     """
 
     units: Units
     table: ir.Table
-
-    def outcome(self, metric: str) -> ir.FloatingValue:
-        """Return a metric's column."""
-        return self.table[OUTCOME + metric]
+    words: Mapping[str, str]
 
 
 def observed(view: View, units: Units) -> Observed:
@@ -74,10 +71,12 @@ def observed(view: View, units: Units) -> Observed:
         rows = rows.mutate(**{KNOWN: rows["__key"].notnull(), SIZE: ibis.literal(1, "int64")})
         table = _chosen(units, rows, filled)
     else:
-        table = _of_accounts(view, units, dealt, leads)
+        members = _members(view, units, dealt, leads)
+        filled = covariates.fillings(protocol, members)
+        table = _of_accounts(view, units, dealt, members, filled)
     table = table.cache()
     _refuse_unknown(units, table)
-    return Observed(units=units, table=table)
+    return Observed(units=units, table=table, words=covariates.words(filled))
 
 
 def _leads(view: View) -> ir.Table:
@@ -196,8 +195,8 @@ def _refuse_unknown(units: Units, table: ir.Table) -> None:
         )
 
 
-def _of_accounts(view: View, units: Units, dealt: ir.Table, leads: ir.Table) -> ir.Table:
-    """Add up, by account, the leads that were there when it was dealt, and its money."""
+def _members(view: View, units: Units, dealt: ir.Table, leads: ir.Table) -> ir.Table:
+    """Return the leads that accounts had when they were dealt."""
     protocol = units.protocol
     if not view.company.records("leads", "account_id"):
         raise CompanyError(
@@ -207,9 +206,16 @@ def _of_accounts(view: View, units: Units, dealt: ir.Table, leads: ir.Table) -> 
     members = dealt.inner_join(leads, dealt[UNIT] == leads.account_id.cast("string"))
     if units.dated and view.company.has_days:
         members = members.filter(members.created_at.truncate("D") <= members[AT].truncate("D"))
-    members = _pass_when_dealt(view, members, "__key")
+    return _pass_when_dealt(view, members, "__key")
+
+
+def _of_accounts(
+    view: View, units: Units, dealt: ir.Table, members: ir.Table, filled: Mapping[str, Filling]
+) -> ir.Table:
+    """Add up, by account, the leads that were there when it was dealt, and its money."""
+    protocol = units.protocol
     rows = _with_outcomes(view, units, members)
-    rows = rows.mutate(**covariates.columns(covariates.fillings(protocol, members), rows))
+    rows = rows.mutate(**covariates.columns(filled, rows))
     by_lead = [name for name, metric in protocol.metrics.items() if metric.source != "amount"]
     sums: dict[str, ir.Value] = {SIZE: rows.count()}
     for name in by_lead:

@@ -27,8 +27,8 @@ __all__ = ["Readout", "Units", "dealt", "observed", "readout"]
 class Readout:
     """An experiment as it stands on a day.
 
-    ``counts``: a row an arm: ``arm``, ``share`` (agreed), ``dealt``, ``known`` (found in the company's tables),
-    ``over`` (of these, whose horizon is over: all effects are of them), ``leads``.
+    ``who`` is what units are called. ``counts``: a row an arm: ``arm``, ``share`` (agreed), ``dealt``, ``known`` (found
+    in the company's tables), ``over`` (of these, whose horizon is over: all effects are of them), ``leads``.
 
     ``effects``: a row a metric and arm: ``metric``, ``label``, ``role`` (primary, guardrail, other), ``unit`` (share,
     money, number), ``arm``, ``control_value`` and ``value`` (means, of accounts a lead or an account as agreed),
@@ -46,6 +46,7 @@ class Readout:
 
     protocol: Protocol
     as_of: date
+    who: str
     checks: tuple[Check, ...]
     counts: pd.DataFrame
     effects: pd.DataFrame
@@ -84,11 +85,12 @@ def readout(view: View, protocol: Protocol) -> Readout:
     """
     units = dealt(view, protocol)
     seen = observed(view, units)
-    return read(seen, as_of=view.as_of)
+    who = "accounts" if protocol.unit == "account" else view.words(view.definitions.stages.funnel[0].stage)
+    return read(seen, as_of=view.as_of, who=who)
 
 
-def read(seen: Observed, *, as_of: date) -> Readout:
-    """Read units that were brought together with their outcomes."""
+def read(seen: Observed, *, as_of: date, who: str = "units") -> Readout:
+    """Read units that were brought together with their outcomes; ``who`` is what they are called."""
     protocol = seen.units.protocol
     checks = sound(seen)
     counts = _counts(seen)
@@ -101,6 +103,7 @@ def read(seen: Observed, *, as_of: date) -> Readout:
     return Readout(
         protocol=protocol,
         as_of=as_of,
+        who=who,
         checks=checks,
         counts=counts,
         effects=effects,

@@ -9,7 +9,6 @@ import pandas as pd
 from smarketing.company.protocol import Protocol
 from smarketing.estimates.sample_ratio import SampleRatio, against_protocol, analysed_against_dealt, over_groups
 from smarketing.measures.experiments import sums
-from smarketing.measures.experiments.covariates import COVARIATE
 from smarketing.measures.experiments.outcomes import (
     ARM,
     AT,
@@ -75,7 +74,7 @@ def balance(seen: Observed) -> pd.DataFrame:
             apart = treated.mean(name) - control.mean(name)
             rows.append(
                 {
-                    "covariate": name.removeprefix(COVARIATE),
+                    "covariate": seen.words[name],
                     "arm": arm,
                     "control_mean": control.mean(name),
                     "mean": treated.mean(name),
