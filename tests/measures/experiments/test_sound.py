@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -201,5 +202,5 @@ def test_units_that_could_not_be_moved_any_more_are_told() -> None:
 def test_a_stratum_is_a_group_too() -> None:
     seen = seen_of(["left", "called"] * 100)
     strata = seen.table.mutate(__stratum=(seen.table["__arm"] == "left").ifelse("a", "b"))
-    found = check(Observed(units=seen.units, table=strata), "EX03")
+    found = check(replace(seen, table=strata), "EX03")
     assert (found.outcome, found.error) == ("failed", True)
