@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from smarketing.measures.scoring.leads.features import NEW_DAYS
 from smarketing.report import formats
 from smarketing.report.blocks import Block, not_applicable, table
 
@@ -13,8 +14,11 @@ SOURCE = "the saved model on the company's new leads"
 SHOWN = 3
 
 
-def scored_leads(scored: pd.DataFrame, files: Sequence[str]) -> list[Block]:
-    """Show new leads by band, and the best of them with their reasons; ``files`` stand beside the report."""
+def scored_leads(scored: pd.DataFrame, files: Sequence[str], *, dated: bool) -> list[Block]:
+    """Show new leads by band, and the best of them with their reasons; ``files`` stand beside the report.
+
+    Without days (``dated`` False) new leads are those without an outcome.
+    """
     if scored.empty:
         return [not_applicable("Scored leads", "no new lead is open")]
     qualified, explored = int(scored["qualified"].sum()), int(scored["explore"].sum())
@@ -35,7 +39,7 @@ def scored_leads(scored: pd.DataFrame, files: Sequence[str]) -> list[Block]:
         title=f"{formats.many(len(scored), 'new lead')} scored, {formats.count(qualified)} qualified and "
         f"{formats.count(explored)} drawn to be worked anyway",
         formats=dict.fromkeys(("New leads", "Qualified", "Drawn to be worked anyway"), "count"),
-        subtitle="New: scored in the last 7 days and still open. Some leads below the threshold are drawn at random "
+        subtitle=f"New: {new_words(dated=dated)}. Some leads below the threshold are drawn at random "
         "and worked all the same, so that a wrong score is "
         f"noticed. Files beside this report: {formats.listed(list(files))}.",
         source=SOURCE,
@@ -62,3 +66,8 @@ def scored_leads(scored: pd.DataFrame, files: Sequence[str]) -> list[Block]:
         source=SOURCE,
     )
     return [by_band, reasons]
+
+
+def new_words(*, dated: bool) -> str:
+    """Say which leads count as new, within a sentence."""
+    return f"scored in the last {NEW_DAYS} days and still open" if dated else "without an outcome yet"

@@ -94,7 +94,7 @@ def read(
 
     With ``new_only`` just those whose moment was at most `NEW_DAYS` days ago, open or not (of a flat export, those
     without an outcome). A probability is that of a lead at its moment; one that has been open for long has a lower one.
-    These are all brought, of others at most ``most`` as `draw` does.
+    These are all brought, of others at most ``most`` as `draw` does. The present system's score is not among it.
 
     Raises
     ------
@@ -112,7 +112,6 @@ def read(
     else:
         population = int(rows.count().execute())
         rows = _whole_accounts(rows, most) if population > most else rows
-    rows = with_present(view, rows, scoring)
     wide = _wide(view, rows, roles, _ours(rows)).cache()
     check_moments(wide)
     return _to_sample(wide, tuple(roles), view, found, population)
