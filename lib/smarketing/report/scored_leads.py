@@ -14,7 +14,7 @@ SOURCE = "the saved model on the company's new leads"
 SHOWN = 3
 
 
-def scored_leads(scored: pd.DataFrame, files: Sequence[str], *, dated: bool = True) -> list[Block]:
+def scored_leads(scored: pd.DataFrame, files: Sequence[str], *, dated: bool) -> list[Block]:
     """Show new leads by band, and the best of them with their reasons; ``files`` stand beside the report.
 
     In an export without dates (``dated`` False) new are those without an outcome.
@@ -41,7 +41,7 @@ def scored_leads(scored: pd.DataFrame, files: Sequence[str], *, dated: bool = Tr
         title=f"{formats.many(len(scored), 'new lead')} scored, {formats.count(qualified)} qualified and "
         f"{formats.count(explored)} drawn to be worked anyway",
         formats=dict.fromkeys(("New leads", "Qualified", "Drawn to be worked anyway"), "count"),
-        subtitle=f"New: {f'scored in the last {NEW_DAYS} days and still open' if dated else 'without an outcome yet'}. "
+        subtitle=f"New: {new_words(dated=dated)}. "
         "Some leads below the threshold are drawn at random and worked all the same, so that a wrong score is noticed. "
         f"{beside}",
         source=SOURCE,
@@ -68,3 +68,8 @@ def scored_leads(scored: pd.DataFrame, files: Sequence[str], *, dated: bool = Tr
         source=SOURCE,
     )
     return [by_band, reasons]
+
+
+def new_words(*, dated: bool) -> str:
+    """Say which leads count as new, within a sentence."""
+    return f"scored in the last {NEW_DAYS} days and still open" if dated else "without an outcome yet"

@@ -393,4 +393,4 @@ def what_is_given_out(study: Study, given: Given | None, files: Sequence[str]) -
     """Show how many open leads were scored into which band, and the files beside the report; or that there are none."""
     if study.unusable or given is None:
         return [not_applicable("Scored leads", study.unusable or "nothing was fitted")]
-    return scored_leads(given.scored, files, dated=study.forward)
+    return scored_leads(given.scored, files, dated=given.dated)
