@@ -590,3 +590,14 @@ def test_fifths_and_disagreement_say_when_they_cannot_tell() -> None:
     assert title(0.0, 0.01, 0.0) == (
         f"{start} is not seen to change it (0.0 pts); among the unlikely moved most it is +8.0 pts, not told apart"
     )
+
+
+def test_what_competes_for_places_is_counted_in_whole_weeks() -> None:
+    def counted(week: Any) -> dict[str, tuple[int, str]]:
+        leads = SimpleNamespace(week=week, in_whole_weeks=np.array([1.0, 0.0]), weight=np.ones(2))
+        found = study(validity(), leads=leads)
+        return {f.name: (f.n, f.n_label) for f in scoring_findings.key_figures(found, None, None, definitions())}  # type: ignore[arg-type]
+
+    assert counted(np.array([1, -1]))["score_lift"] == (1, "leads in whole weeks")
+    assert counted(np.array([1, -1]))["score_auc"] == (1_000, "leads")
+    assert counted(None)["score_lift"][1] == "leads"

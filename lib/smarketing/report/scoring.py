@@ -26,6 +26,16 @@ from smarketing.report.scorecard_points import points_table
 from smarketing.report.scored_leads import scored_leads
 
 SOURCE = "the company's tables as listed under Provenance"
+CODES = {
+    "LK01": "declared as filled in after first contact",
+    "LK02": "alone too strong to be known in time",
+    "LK03": "filled in for one outcome only",
+    "LK04": "a value that comes with the outcome",
+    "LK05": "filled in by sales",
+    "LK06": "declared neither before nor after first contact",
+}
+"""What each sign of the leakage audit is."""
+
 HEAVIEST = 8
 """How many of the features that move the score a page shows."""
 
@@ -234,7 +244,7 @@ def what_was_left_out(study: Study, claimed: pd.DataFrame) -> list[Block]:
                 title=wording.leakage_title(study),
                 formats={"AUC alone": "number"},
                 subtitle="Asked of every column before anything is fitted, on the training leads; the gravest sign of "
-                "each column, and the codes of the others.",
+                f"each column, and the codes of the others. {_codes(study)}.",
                 source=SOURCE,
             )
         )
@@ -257,6 +267,11 @@ def what_was_left_out(study: Study, claimed: pd.DataFrame) -> list[Block]:
     return blocks
 
 
+def _codes(study: Study) -> str:
+    """Say what the codes of the audit stand for, those that it raised."""
+    return "; ".join(f"{code}: {CODES[code]}" for code in sorted({flag.code for flag in study.audit.flags}))
+
+
 def _flagged(study: Study) -> list[dict[str, object]]:
     """Return a row a column that was flagged."""
     flags = study.audit.flags
@@ -272,7 +287,11 @@ def _flagged(study: Study) -> list[dict[str, object]]:
                 "Codes": ", ".join(dict.fromkeys(codes)),
                 "What was found": first.evidence,
                 "AUC alone": math.nan if first.fakes is None else first.fakes,
-                "Used": "" if column is None else "no, left out" if column in out else "yes, kept",
+                "Used": "yes, unless flagged itself"
+                if column is None
+                else "no, left out"
+                if column in out
+                else "yes, kept",
                 "What to do": first.remedy,
             }
         )
@@ -393,4 +412,4 @@ def what_is_given_out(study: Study, given: Given | None, files: Sequence[str]) -
     """Show how many open leads were scored into which band, and the files beside the report; or that there are none."""
     if study.unusable or given is None:
         return [not_applicable("Scored leads", study.unusable or "nothing was fitted")]
-    return scored_leads(given.scored, files, dated=given.dated)
+    return scored_leads(given.scored, files, dated=given.dated, capacity=study.scoring.weekly_capacity)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from smarketing.company.scoring import Scoring
 from smarketing.measures.results import Finding, KeyFigure, Status
 from smarketing.measures.scoring.giving.deploy import Given
 from smarketing.measures.scoring.giving.given import LookBack
@@ -186,9 +187,9 @@ def drift_title(watched: Monitor) -> str:
     return f"Moved beyond chance: {first([formats.inside(label) for label in moved], 3)}"
 
 
-def who_comes_first(given: Given, files: Sequence[str]) -> list[Block]:
+def who_comes_first(given: Given, files: Sequence[str], agreed: Scoring) -> list[Block]:
     """Show the new leads by band, and the best with their reasons."""
-    return scored_leads(given.scored, files, dated=given.dated)
+    return scored_leads(given.scored, files, dated=given.dated, capacity=agreed.weekly_capacity)
 
 
 def key_figures(watched: Monitor, given: Given) -> tuple[KeyFigure, ...]:
