@@ -12,7 +12,7 @@ import pytest
 from scoring_worlds import definitions, scoring_of
 from smarketing.measures.scoring.audit.leakage_signs import Flag
 from smarketing.measures.scoring.worth.views import Stability
-from smarketing.report import agreements, scoring, scoring_findings
+from smarketing.report import agreements, scoring, scoring_findings, scoring_leakage
 from smarketing.report.scored_leads import scored_leads
 from smarketing.report.scoring_agreed import agreed_on_score
 
@@ -64,7 +64,7 @@ def test_the_audit_says_of_each_column_whether_it_was_kept_and_what_its_codes_ar
     flags = (flag("LK02", "tags", "exclude"), flag("LK03", "notes", "warn"), flag("LK06", None, "warn"))
     audit = SimpleNamespace(flags=flags, powers=pd.DataFrame(columns=["feature", "auc"]), reason=None)
     study: Any = SimpleNamespace(audit=audit, left_out=pd.DataFrame({"feature": ["tags"]}), used=(), choice=None)
-    (shown,) = scoring.what_was_left_out(study, pd.DataFrame())
+    (shown,) = scoring_leakage.what_was_left_out(study, pd.DataFrame())
     used = shown.tables[0].columns.index("Used")
     assert [row[used] for row in shown.tables[0].rows] == ["no, left out", "yes, kept", "yes, unless flagged itself"]
     assert (
@@ -77,7 +77,7 @@ def test_every_term_of_art_of_the_score_is_in_the_glossary() -> None:
     terms = dict(scoring_findings.GLOSSARY)
     for term in ("Calibration slope", "Log-odds", "Out of fold", "Qini", "LK01 to LK06"):
         assert len(terms[term]) > 30
-    assert list(scoring.CODES) == [f"LK0{one}" for one in range(1, 7)]
+    assert list(scoring_leakage.CODES) == [f"LK0{one}" for one in range(1, 7)]
 
 
 def test_without_dates_there_is_no_time_to_hold_over() -> None:
