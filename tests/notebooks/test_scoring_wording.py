@@ -497,7 +497,7 @@ def test_an_export_without_days_has_no_last_days(dated: bool, new: str, against:
     drift = pd.DataFrame({"label": ["Source"], "index": 0.3, "cutoff": 0.1, "moved": True, "unmet": 0.0})
     seen = replace(monitor(), dated=dated, drift=drift, since=None)
     assert {figure.period for figure in scoring_watch.key_figures(seen, told)} == {new}
-    assert f"New: {new}." in scoring_watch.who_comes_first(told, ["a.csv"])[0].html
+    assert f"New: {new}." in scoring_watch.who_comes_first(told, ["a.csv"], scoring_of())[0].html
     assert against in scoring_watch.are_leads_alike(seen)[0].html
     saved: Any = SimpleNamespace(card=SimpleNamespace(family="scorecard", known_at=None))
     (moved,) = [one for one in scoring_watch.findings(seen, looked_back(), told, saved) if one.evidence == "tab-drift"]
