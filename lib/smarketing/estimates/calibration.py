@@ -130,9 +130,7 @@ def calibration_intercept(
     return _intercept(_probabilities(probability, outcome, weight))
 
 
-def calibration_slope(
-    probability: npt.ArrayLike, outcome: npt.ArrayLike, weight: npt.ArrayLike | None = None
-) -> float:
+def calibration_slope(probability: npt.ArrayLike, outcome: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> float:
     """Return the slope of `calibration_line` alone."""
     return _slope(_probabilities(probability, outcome, weight))
 

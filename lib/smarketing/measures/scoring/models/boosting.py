@@ -35,6 +35,7 @@ from smarketing.measures.scoring.models.folds import (
 from smarketing.measures.scoring.models.forest import Forest
 from smarketing.measures.scoring.models.growing import Plan, choose_shape, spreads_beside_copies
 from smarketing.measures.scoring.models.shapley import expected_raw, forest_contributions
+from smarketing.measures.scoring.models.threads import one_thread
 
 MOST_BINS = 64
 MOST_LEVELS = 60
@@ -134,6 +135,7 @@ def fit_boosting(
     return learn_boosting(features, roles, outcome, weight, cluster, seed=seed).explained()
 
 
+@one_thread
 def learn_boosting(
     features: pd.DataFrame,
     roles: tuple[Feature, ...],

@@ -12,6 +12,7 @@ import pandas as pd
 
 from smarketing.estimates.calibration import logistic_map
 from smarketing.measures.scoring.leads.sample import Feature
+from smarketing.measures.scoring.models.threads import one_thread
 
 Model = TypeVar("Model")
 
@@ -41,6 +42,7 @@ class Learned(Generic[Model]):
     varying: int
     seed: int
 
+    @one_thread
     def explained(self) -> Model:
         """Return the model with the features that may be reasons."""
         model: Any = self.model

@@ -43,6 +43,7 @@ from smarketing.measures.scoring.models.points import (
     round_to_points,
     spreads_beside_copies,
 )
+from smarketing.measures.scoring.models.threads import one_thread
 
 MOST_BINS = 5
 MOST_LEVELS = 30
@@ -213,6 +214,7 @@ def fit_scorecard(
     ).explained()
 
 
+@one_thread
 def learn_scorecard(
     features: pd.DataFrame,
     roles: tuple[Feature, ...],

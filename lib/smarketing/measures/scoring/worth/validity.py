@@ -15,7 +15,13 @@ import numpy.typing as npt
 
 from smarketing.company.definitions import Evidence
 from smarketing.estimates.bootstrap import clustered_weights, percentile_interval
-from smarketing.estimates.calibration import CalibrationBin, brier_skill, calibration_bins, calibration_intercept, calibration_slope
+from smarketing.estimates.calibration import (
+    CalibrationBin,
+    brier_skill,
+    calibration_bins,
+    calibration_intercept,
+    calibration_slope,
+)
 from smarketing.estimates.clusters import effective_clusters
 from smarketing.estimates.ranking import rank, worklist
 
