@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -39,13 +41,18 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real PostgreSQL in a temporary folder, as a connection address; stopped at the end."""
+def postgres_server() -> Iterator[str]:
+    """A real PostgreSQL in a temporary folder, as a connection address; stopped at the end, its folder removed.
+
+    Run by root, the server is another user's. pytest closes the folder that all its temporary ones are in to others
+    whenever a session starts, which would take the data from under it: it has a folder of its own.
+    """
     pgserver = pytest.importorskip("pgserver", reason="PostgreSQL: the package pgserver is not installed")
-    # A socket's path has to be short, whatever the temporary folder is called.
-    server = pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    server = pgserver.get_server(folder / "data", cleanup_mode="stop")
     yield server.get_uri()
     server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
@@ -54,6 +61,8 @@ def postgres(postgres_server: str) -> Iterator[ibis.BaseBackend]:
     backend = ibis.connect(postgres_server.replace("postgresql://", "postgres://"))
     backend.raw_sql("drop schema if exists public cascade; create schema public").close()
     yield backend
+    # Tables kept in the engine are dropped while there is a connection, also those that a caught error still holds.
+    gc.collect()
     backend.disconnect()
 
 

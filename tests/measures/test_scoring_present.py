@@ -58,6 +58,30 @@ def test_worked_leads_are_those_that_sales_acted_on(engine: ibis.BaseBackend) ->
     assert sample(*viewed(engine, tables)).worked is None
 
 
+def test_what_a_lead_replied_is_nothing_that_was_done_with_it(engine: ibis.BaseBackend) -> None:
+    """Whoever it is logged under: nobody, sales or marketing."""
+    tables = frames()
+    created = tables["leads"].set_index("lead_id")["created_at"]
+    acts = tables["activities"]
+    first = acts[~acts["lead_id"].isin(created.index[::3])].reset_index(drop=True)
+    tables["activities"] = first
+    before = sample(*viewed(engine, tables, moment_days=5))
+    replies = [(lead, "reply", owner, at + timedelta(days=2))
+               for lead, at in created.items() for owner in (None, "o0", "o1")]  # fmt: skip
+    more = pd.DataFrame(replies, columns=first.columns).astype(first.dtypes)
+    tables["activities"] = pd.concat([first, more], ignore_index=True)
+    after = sample(*viewed(engine, tables, moment_days=5))
+    assert before.worked is not None and after.worked is not None
+    assert 0 < (~before.worked).sum() < len(before)
+    np.testing.assert_array_equal(after.worked, before.worked)
+    pd.testing.assert_frame_equal(after.features, before.features)
+    # The same rows as calls are seen.
+    tables["activities"] = tables["activities"].assign(kind="call")
+    called = sample(*viewed(engine, tables, moment_days=5))
+    assert called.worked is not None and called.worked.all()
+    assert not called.features.equals(before.features)
+
+
 def test_new_leads_are_those_of_the_last_days_open_or_not(engine: ibis.BaseBackend) -> None:
     tables = frames(leads=200)
     created = tables["leads"].set_index("lead_id")["created_at"]
@@ -69,6 +93,6 @@ def test_new_leads_are_those_of_the_last_days_open_or_not(engine: ibis.BaseBacke
     everybody = sample(looked, scoring)
     found = read(looked, scoring, everybody.roles, new_only=True)
     days = np.array([(as_of - created[lead].date()).days for lead in everybody.subject_id])
-    assert found.subject_id.tolist() == everybody.subject_id[days <= 7].tolist()
-    np.testing.assert_array_equal(found.status, everybody.status[days <= 7])
+    assert found.subject_id.tolist() == everybody.subject_id[days <= 6].tolist()
+    np.testing.assert_array_equal(found.status, everybody.status[days <= 6])
     assert 0 < (found.status > 0).sum() < len(found)

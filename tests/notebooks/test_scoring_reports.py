@@ -145,7 +145,7 @@ def test_the_query_gives_the_probabilities_of_the_list(scored: Suite, monkeypatc
 def test_the_alignment_report_asks_whether_the_score_can_be_trusted(scored: Suite) -> None:
     sections = Ledger(scored.reports).read("demo", date.fromisoformat(DAY))
     names = [section.notebook for section in sections]
-    assert names == ["20_pipeline_review", *NOTEBOOKS, "90_alignment_report"]
+    assert names == ["20_pipeline_review", *NOTEBOOKS, "65_experiment_readout", "90_alignment_report"]
     said = words(scored.report("90_alignment_report"))
     (lift,) = [figure for figure in sections[1].figures if figure.name == "score_lift"]
     assert "Can the lead score be trusted?" in said and formats.number(lift.value) in said

@@ -247,7 +247,7 @@ def test_what_was_given_out_on_earlier_days_is_looked_back_on(aged: dict[str, Ru
     assert steady is not None and fewer is not None
     earlier = steady.parents[2] / "40_lead_scoring" / "steady" / "2025-10-31" / "scores.parquet"
     rows = pd.read_parquet(earlier)
-    assert f"{len(rows)} leads of 24 Oct 2025 to 31 Oct 2025, by the first score that each was given" in words(steady)
+    assert f"{len(rows)} leads of 25 Oct 2025 to 31 Oct 2025, by the first score that each was given" in words(steady)
     assert "40_lead_scoring/steady/2025-10-31/scores.parquet" in words(steady)
     assert "Nothing to look back on yet. No lead that a score was given out for" in words(fewer)
     assert "scores.parquet" not in words(fewer).split("Provenance")[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from types import SimpleNamespace
 from typing import Any
@@ -15,10 +16,19 @@ from smarketing.measures.scoring.audit.leakage import Audit
 from smarketing.measures.scoring.audit.leakage_signs import Flag
 from smarketing.measures.scoring.giving.given import DRAWN, LEFT, LookBack
 from smarketing.measures.scoring.giving.monitor import Monitor, State
+from smarketing.measures.scoring.study import _unusable
 from smarketing.measures.scoring.worth.threshold import Bands, CostCurve
 from smarketing.measures.scoring.worth.validity import Measured, Validity
 from smarketing.measures.scoring.worth.views import Grid, Importance, Stability
-from smarketing.report import scoring_findings, scoring_given, scoring_watch, scoring_wording, uplift_wording
+from smarketing.report import (
+    scorecard_points,
+    scoring,
+    scoring_findings,
+    scoring_given,
+    scoring_watch,
+    scoring_wording,
+    uplift_wording,
+)
 
 NAN = float("nan")
 
@@ -43,7 +53,7 @@ def study(found: Validity | None = None, *, flags: tuple[Flag, ...] = (), **more
     given = {
         "scoring": scoring_of(), "validity": told, "later": {"score": told}, "unusable": "", "usable": True,
         "forward": True, "split": None, "probability": np.array([0.2, 0.2]),
-        "leads": SimpleNamespace(weight=np.ones(2)),
+        "leads": SimpleNamespace(weight=np.ones(2)), "used": (),
         "audit": Audit(flags=flags, powers=pd.DataFrame(), leads=500, events=60, reason=more.pop("undecided", None)),
     }  # fmt: skip
     return SimpleNamespace(**(given | more))
@@ -154,15 +164,89 @@ def test_what_moving_the_line_costs_either_team(changes: dict[str, float], said:
         ({"now": 60.0, "work": 50.0, "by": 500.0}, "passes 10 leads a week more than sales can work.", "would make no "
          "clear difference in money."),
         ({"now": 51.0, "work": 50.0, "even": 0.2}, "passes 1 lead a week more than sales can work.", "That is the "
-         "agreed line."),
+         "assumed line."),
         ({"now": 50.0, "work": 50.0}, "fits the capacity of sales.", "+$400)."),
     ],
 )  # fmt: skip
 def test_whether_the_threshold_fits(changes: dict[str, float], claim: str, end: str) -> None:
-    told = scoring_findings.findings(study(), curve(**changes), _no(), None, definitions())
+    told = scoring_findings.findings(study(), curve(**changes), _no(), None, _no(), definitions())
     (found,) = [finding for finding in told if finding.evidence == "fig-threshold"]
-    assert found.claim == f"The agreed threshold of 20.0% {claim}"
+    assert found.claim == f"The assumed threshold of 20.0% {claim}"
     assert found.detail.endswith(end)
+
+
+AGREED = {"state": "agreed", "sales_owner": "a", "marketing_owner": "b", "agreed_on": "2026-01-01"}
+
+
+@pytest.mark.parametrize(("entry", "word"), [({}, "assumed"), ({"state": "proposed"}, "proposed"), (AGREED, "agreed")])
+def test_a_threshold_is_called_agreed_only_where_it_is(entry: dict[str, Any], word: str) -> None:
+    found = study(scoring=scoring_of(**entry))
+    told = scoring_findings.findings(found, curve(even=0.2), _no(), None, _no(), definitions())
+    (line,) = [finding for finding in told if finding.evidence == "fig-threshold"]
+    assert line.claim.startswith(f"The {word} threshold of 20.0%") and line.detail.endswith(f"That is the {word} line.")
+    titled = scoring_wording.threshold_title(curve(), found.scoring, definitions())
+    assert titled == f"The {word} threshold is worth $1,000 a week; a lead pays for itself from 10.0% on"
+
+
+@pytest.mark.parametrize(
+    ("skill", "lift", "said"),
+    [
+        (-0.012, 2.0, "its probabilities are not surely better than the base rate for everybody (Brier skill −0.012, "
+         "95% interval −0.062 to 0.038)"),
+        (-0.1, 2.0, "its probabilities are surely worse than the base rate for everybody (Brier skill −0.100, 95% "
+         "interval −0.150 to −0.050)"),
+        (0.1, 1.2, "its lift at capacity is not surely above the assumed minimum of 1.2 (1.20, 95% interval 1.15 to "
+         "1.25)"),
+        (0.1, 1.0, "its lift at capacity is surely below the assumed minimum of 1.2 (1.00, 95% interval 0.95 to "
+         "1.05)"),
+        (0.1, 2.0, ""),
+    ],
+)  # fmt: skip
+def test_a_refusal_says_on_which_side_and_within_what(skill: float, lift: float, said: str) -> None:
+    assert _unusable(validity(brier_skill=skill, lift=lift), scoring_of()) == said
+
+
+def test_a_score_that_is_refused_is_not_said_to_be_given_out() -> None:
+    masks = {"train": np.ones(5, dtype=bool), "test": np.ones(4, dtype=bool), "day": date(2026, 1, 1)}
+    more = {"split": SimpleNamespace(**masks), "known": SimpleNamespace(weight=np.ones(5))}
+    end = "The model that was judged is the one that is given out."
+    assert scoring._how_judged(study(**more)).endswith(end)
+    assert end not in scoring._how_judged(study(**more, usable=False, unusable="thin"))
+    rows = [("shade", "Shade", "x", 3, 5, False)]
+    points = pd.DataFrame(rows, columns=["feature", "label", "bin", "points", "n", "told"])
+    card: Any = SimpleNamespace(points_table=lambda: points, beyond_chance=())
+    assert "scorecard.csv beside this report" in scorecard_points.points_table(card, given_out=True).text
+    refused = scorecard_points.points_table(card, given_out=False).text
+    assert refused.endswith("1 more feature moves scores no more than chance does, by at most 3 points.")
+
+
+def test_columns_that_nobody_declared_are_counted_where_nothing_has_a_date() -> None:
+    def line(*known: str, forward: bool = False) -> str:
+        used = tuple(SimpleNamespace(known=one) for one in known)
+        return scoring_findings.bottom_line(study(forward=forward, used=used), definitions())
+
+    assert line("undeclared", "before", "undeclared").endswith(
+        " Nobody declared when 2 columns that it uses are filled in, so it may know what sales learns later."
+    )
+    assert "when 1 column that it uses is filled in" in line("undeclared")
+    assert "Nobody declared" not in line("before") + line("undeclared", forward=True)
+
+
+@pytest.mark.parametrize(
+    ("gap", "claims"),
+    [
+        (0.05, ["Contacting by who is moved gains more than by who is likely."]),
+        (-0.05, ["Contacting by who is likely gains more than by who is moved."]),
+        (0.0, []),
+    ],
+)
+def test_the_better_order_of_contact_is_a_finding_where_it_is_clear(gap: float, claims: list[str]) -> None:
+    moved, likely = (0.06, 0.01) if gap > 0 else (0.01, 0.06)
+    told = scoring_findings._order_of_contact(uplift(moved, likely, gap, who="customers", experiment="mail"))
+    assert [finding.claim for finding in told] == claims
+    for finding in told:
+        assert finding.evidence == "fig-qini" and "difference" in finding.detail
+        assert finding.weight > 2.3
 
 
 def _no() -> Any:
@@ -186,13 +270,14 @@ def _no() -> Any:
     ],
 )
 def test_whether_the_score_brings_more_than_the_present_rules(gain: tuple[float, float, float], claim: str) -> None:
-    told = scoring_findings.findings(study(), curve(), _no(), gain, definitions())
-    assert claim in [finding.claim for finding in told]
+    told = scoring_findings.findings(study(), curve(), _no(), gain, _no(), definitions())
+    assert [(claim, "tab-gain")] == [(f.claim, f.evidence) for f in told if "present rules" in f.claim]
+    assert scoring_wording.over_present_title(gain) == claim.removesuffix(".")
 
 
 def test_the_findings_of_a_study_change_sides() -> None:
     def claims(found: Any, promises: Any = None) -> list[str]:
-        told = scoring_findings.findings(found, _no(), promises or _no(), None, definitions())
+        told = scoring_findings.findings(found, _no(), promises or _no(), None, _no(), definitions())
         return [finding.claim for finding in told]
 
     assert claims(study()) == ["The score can be trusted to order leads."]
@@ -215,14 +300,14 @@ def test_a_good_lead_is_said_in_the_words_of_its_label() -> None:
         to_stage=None, within_days=None, outcome="converted", weekly_capacity=None, capacity_share=0.2,
         words={"converted": "customer"},
     )  # fmt: skip
-    for scoring, said in (
+    for agreed, said in (
         (scoring_of(), "A lead that reaches Sql within 60 days is ranked above one that does not 75.0% of the time"),
         (flat, "A lead that is marked “customer” is ranked above one that is not 75.0% of the time"),
     ):
-        told = scoring_findings.findings(study(scoring=scoring), _no(), _no(), None, definitions())
+        told = scoring_findings.findings(study(scoring=agreed), _no(), _no(), None, _no(), definitions())
         assert told[0].detail.lower().startswith(said.lower())
     assert "of 900 accounts" in told[0].detail
-    same = scoring_findings.findings(study(validity(accounts=1_000)), _no(), _no(), None, definitions())
+    same = scoring_findings.findings(study(validity(accounts=1_000)), _no(), _no(), None, _no(), definitions())
     assert "accounts" not in same[0].detail
 
 
@@ -303,7 +388,7 @@ def looked_back(rate: float = 0.1, by: float = 0.02, promised: float = 0.1, leve
     left = drawn | {"group": LEFT, "n": 900, "rate": 0.1, "lower": 0.09, "upper": 0.11}
     return LookBack(
         n=1_500, first=date(2026, 5, 1), last=date(2026, 8, 1),
-        validity=validity(calibration_intercept=level),
+        validity=validity(calibration_intercept=level), level=measured("shift", level),
         below=pd.DataFrame([drawn, left]), effect=measured("effect", rate - 0.1),
     )  # fmt: skip
 
@@ -313,14 +398,20 @@ def test_promises_given_out_are_told_by_their_level() -> None:
     more = "Of the leads that were given a score, more got there than was promised"
     assert scoring_given.given_title(looked_back(level=0.4)) == more
     assert scoring_given.given_title(looked_back(level=-0.4)) == more.replace("more", "fewer")
+    small = "The scores given out were too low by 0.08 in log-odds, too little to matter"
+    assert scoring_given.given_title(looked_back(level=0.08)) == small
+    assert scoring_given.given_title(looked_back(level=-0.08)) == small.replace("low", "high")
+    # The interval that decides is the one that the monitor asks, of 99 %.
+    unsure = replace(looked_back(level=0.4), level=measured("shift", 0.4, 0.5))
+    assert scoring_given.given_title(unsure) == "The scores given out are not clearly off"
 
 
 @pytest.mark.parametrize(
     ("rate", "side", "title"),
     [
-        (0.1, 0, "Leads below the line that were drawn did as promised"),
+        (0.1, 0, "Leads below the line that were drawn were not clearly better or worse than promised"),
         # Two points above the promise with two points either way, and one point that does not matter.
-        (0.129, 0, "Leads below the line that were drawn did as promised"),
+        (0.129, 0, "Leads below the line that were drawn were not clearly better or worse than promised"),
         (0.131, 1, "Leads below the line that were drawn did better than promised"),
         (0.069, -1, "Leads below the line that were drawn did worse than promised"),
         (NAN, 0, "Too few leads below the line were drawn and are known to check it there"),
@@ -330,6 +421,22 @@ def test_leads_below_the_line_are_called_better_only_for_sure(rate: float, side:
     back = looked_back(rate)
     assert (scoring_given.side_of_promise(back), scoring_given.explored_title(back)) == (side, title)
     assert [finding.claim for finding in scoring_given.findings(back)] == ([f"{title}."] if side else [])
+
+
+def test_what_was_given_out_says_nothing_of_capacity_and_what_it_left_out() -> None:
+    """Reports need not be weekly, so nobody knows which leads competed for a place."""
+    promises, _ = scoring_given.what_came_of_it(looked_back())
+    assert "AUC" in promises.html and "Brier skill" in promises.html and "apacity" not in promises.html
+    assert "promised something else" not in promises.html
+    more, _ = scoring_given.what_came_of_it(replace(looked_back(), other_promises=7))
+    assert "by the first score that each was given (without 7 scores that promised something else);" in more.html
+
+
+@pytest.mark.parametrize(("rate", "kept"), [(0.1, True), (0.103, True), (0.097, True), (0.108, False), (0.092, False)])
+def test_leads_did_as_promised_only_where_their_whole_interval_is_close(rate: float, kept: bool) -> None:
+    """Half a point either way, and one point does not matter."""
+    said = scoring_given.explored_title(looked_back(rate, by=0.005))
+    assert said.endswith("did as promised" if kept else "were not clearly better or worse than promised")
 
 
 def test_a_line_that_rejects_too_much_is_a_finding() -> None:
@@ -350,6 +457,8 @@ def test_a_model_that_aged_says_on_which_side() -> None:
         (0.4, "Probabilities have been too low since, by 0.40 in log-odds"),
         (-0.4, "Probabilities have been too high since, by 0.40 in log-odds"),
         (0.01, "Probabilities since are not clearly off"),
+        (0.08, "Probabilities have been too low since, by 0.08 in log-odds, too little to matter"),
+        (-0.08, "Probabilities have been too high since, by 0.08 in log-odds, too little to matter"),
     ):
         assert scoring_watch._since_title(monitor(shift=shift)) == said
 
@@ -369,6 +478,12 @@ def test_a_model_that_aged_comes_first(state: State, weight: float) -> None:
     )  # fmt: skip
 
 
+def test_methods_say_what_decides_and_how_surely() -> None:
+    told = dict(scoring_watch.METHODS)
+    assert "at least 0.1 in log-odds" in told["Aged"] and "95% interval of the Brier skill" in told["Aged"]
+    assert "99% for the level of probabilities" in told["Intervals"]
+
+
 def test_what_moved_is_named_or_nothing_did() -> None:
     assert scoring_watch.drift_title(monitor()) == "No feature moved beyond chance"
     assert scoring_watch.drift_title(monitor(moved=("Source",))) == "Moved beyond chance: source"
@@ -382,9 +497,10 @@ def interval(value: float, by: float = 0.01) -> Any:
 def uplift(moved: float, likely: float, gap: float, **more: Any) -> Any:
     bins = pd.DataFrame({"effect": [0.01, 0.05]})
     told = {
-        "uplift": SimpleNamespace(qini=interval(moved), bins=bins, spread=interval(0.04)),
-        "propensity": SimpleNamespace(qini=interval(likely), bins=bins, spread=interval(0.0)),
+        "uplift": SimpleNamespace(qini=interval(moved), bins=bins, spread=interval(0.04), gained=lambda _: moved),
+        "propensity": SimpleNamespace(qini=interval(likely), bins=bins, spread=interval(0.0), gained=lambda _: likely),
         "difference": interval(gap),
+        "average": interval(0.03),
     }
     return SimpleNamespace(**(told | more))
 

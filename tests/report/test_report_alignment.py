@@ -86,3 +86,16 @@ def test_figures_made_under_other_definitions_are_told() -> None:
     assert found.why == f"all of version 3 are agreed, with an owner on each side; f{changed}"
     assert alignment.limits(before, agreed()) == [*alignment.LIMITS, f"F{changed}."]
     assert alignment.limits([section(AHEAD)], agreed()) == list(alignment.LIMITS)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_check_of_several_reports_counts_once_as_it_went_worst(first: int) -> None:
+    one, other = section(AHEAD), section(AHEAD)
+    other.checks = (replace(PASSED, outcome="failed"), replace(WARNED, outcome="not applicable"))
+    sections = [one, other] if first == 0 else [other, one]
+    assert [(check.code, check.outcome) for check in alignment.all_checks(sections)] == [
+        ("DR01", "failed"),
+        ("DR04", "warning"),
+    ]
+    (found,) = [a for a in alignment.verdict(sections, agreed()) if a.about == "data"]
+    assert found.answer == "no" and found.why == "0 of 2 passed, 1 warning, 1 failed (DR01)"

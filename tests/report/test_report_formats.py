@@ -107,3 +107,13 @@ def test_comparisons_and_lists() -> None:
         "a and b",
         "a, b and c",
     ]
+
+
+def test_the_ends_of_an_interval_of_money_are_in_one_unit() -> None:
+    assert formats.difference_interval(2_631, 10_100, "money", "USD") == "+$2.63K to +$10.1K"
+    assert formats.difference_interval(-2_631, 6_330, "money", "USD") == "−$2,631 to +$6,330"
+    assert formats.interval(9_870, 12_400, "money", "USD") == "$9.87K to $12.4K"
+    # In thousands it would be nothing.
+    assert formats.interval(12, 12_400, "money", "USD") == "$12 to $12.4K"
+    assert formats.difference(6_330, "money", "USD", beside=10_100) == "+$6.33K"
+    assert formats.money(0.05, "USD") == "$0.05"

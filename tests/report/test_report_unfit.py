@@ -75,6 +75,11 @@ UNFIT: list[tuple[str, Callable[[], NotebookNode], str]] = [
      "visible 'NaT' in 'Since NaT.'. Format the value; a missing one is a dash."),
     ("visible inf", lambda: with_block(blocks.note("Grew by inf.")),
      "visible 'inf' in 'Grew by inf.'. Format the value; a missing one is a dash."),
+    ("unfilled template", lambda: with_block(blocks.note("Kept an account's {found.who} together.")),
+     "a template not filled in, \"Kept an account's {found.who} together.\". Fill it in where it is worded."),
+    ("unfilled template in a title", lambda: with_block(blocks.table(pd.DataFrame({"A": [1]}), id="tab-x",
+                                                                     title="The best {number} leads")),
+     "a template not filled in, 'The best {number} leads'. Fill it in where it is worded."),
     ("dangling reference", lambda: with_markdown("See [](#fig-missing)."),
      "reference to figure or table 'fig-missing', which is not on the page. Show it or correct the id."),
     ("dangling finding", lambda: with_block(blocks.bottom_line("x", [Finding(
@@ -139,6 +144,12 @@ def test_remote_assets_are_found_where_they_would_load() -> None:
 def test_words_that_only_look_like_missing_values_may_be_shown() -> None:
     text = "None of the teams in Nantes, info@inference.example, NANO and the infimum are missing."
     assert text.split("@")[0] in export(with_markdown(text), kicker="x").html
+
+
+def test_braces_in_the_data_are_the_companys_own_words() -> None:
+    assert "{first_name}" in export(with_block(one_frame(Campaign="Hello {first_name}.")), kicker="x").html
+    prose = "Set {a, b} and `{name}` are no templates."
+    assert "Set {a, b}" in export(with_markdown(prose), kicker="x").html
 
 
 def test_a_finding_may_point_into_another_report() -> None:

@@ -176,6 +176,10 @@ def test_scores_that_agree_have_nobody_to_compare(found: Uplift) -> None:
     assert "Nobody is here" in table.html
 
 
+def test_the_fifths_name_those_that_an_account_keeps_together(found: Uplift) -> None:
+    assert f"keep an account&#39;s {found.who} together" in who_is_worth_contacting(found)[2].html
+
+
 def test_without_an_experiment_one_sentence_is_left() -> None:
     shown = who_is_worth_contacting(NotApplicable("no experiment is named"))
     assert [block.text for block in shown] == ["Who is worth contacting: not applicable. No experiment is named"]

@@ -94,7 +94,7 @@ SCHEMAS: Mapping[str, Schema] = {
         timestamp="at",
     ),
     "activities": _schema(
-        "a sales action",
+        "a sales action, or (of the kind `reply`) what a lead answered",
         "",
         "at kind",
         string="lead_id opportunity_id kind owner_id",
@@ -142,6 +142,8 @@ SCHEMAS: Mapping[str, Schema] = {
 }
 
 OUTCOMES = ("open", "won", "lost")
+REPLY = "reply"
+"""The kind of activity that a lead does by itself: an action of nobody, whoever it is logged under."""
 
 
 class CompanyError(ValueError):

@@ -42,7 +42,8 @@ def explain(error: ValidationError, model: type[BaseModel], where: str) -> str:
         else:
             message = fault["msg"].removeprefix("Value error, ")
             got = "" if isinstance(fault["input"], dict | list | BaseModel) else f"; got {fault['input']!r}"
-            lines += [f"{place}: {one}{got}." for one in message.split(BESIDES)]
+            said = [f"{place}: {one}{got}" for one in message.split(BESIDES)]
+            lines += [one if one.endswith((".", "?")) else f"{one}." for one in said]
     head = f"{where} is wrong in {len(lines)} place{'s' if len(lines) > 1 else ''}:"
     return "\n  ".join([head, *lines])
 

@@ -11,7 +11,17 @@ A lookup that was not observed is None; the value of an empty sample is NaN with
 - `life_tables`: sums by age, with delayed entry.
 - `survival`: cumulative incidence of competing exits from a life table, and its influence function by age.
 - `variation`: natural limits of a weekly series, and the interval of a sum of weeks.
-- `multiplicity`: several comparisons at once.
+- `multiplicity`: several comparisons at once: simultaneous and selected intervals, adjusted p-values.
+
+About experiments:
+
+- `moments`: sums and cross-products of named columns over the units of one arm.
+- `effects`: difference and lift of two arms, and whether there is enough evidence for an interval.
+- `adjustment`: the same, adjusted for what was known before assignment.
+- `dealt_accounts`, `account_effects`, `randomisation`: what was dealt by account, its effect, the p-value that decides.
+- `sample_ratio`: did the arms get and keep their shares?
+- `anytime`: differences that may be read on any day.
+- `spending`: boundaries of planned looks.
 
 About scores:
 

@@ -162,16 +162,24 @@ def fieller_ratio(sums: PairSums, *, confidence: float = 0.95) -> Ratio:
     if sums.n < 2:
         return _unknown_ratio(sums)
     y, x, var_y, var_x, cov = _moments(sums)
+    return fieller_set(y, x, var_y, var_x, cov, quantile=_quantile(confidence, sums.n - 1), n=sums.n)
+
+
+def fieller_set(y: float, x: float, var_y: float, var_x: float, cov: float, *, quantile: float, n: int) -> Ratio:
+    """Give Fieller's confidence set of y / x for two estimates with known variances and covariance.
+
+    ``quantile`` is the two-sided quantile, 1.96 for a 95 % set in large samples; ``n`` is kept in the result.
+    """
     value = y / x if x else math.nan
-    square = _quantile(confidence, sums.n - 1) ** 2
+    square = quantile**2
     # All r with a r^2 - 2 b r + c <= 0.
     a, b, c = x * x - square * var_x, y * x - square * cov, y * y - square * var_y
     root = math.sqrt(max(b * b - a * c, 0.0))
     if a > 0:
-        return Ratio(value, (b - root) / a, (b + root) / a, sums.n)
+        return Ratio(value, (b - root) / a, (b + root) / a, n)
     if a < 0 and b * b > a * c:
-        return Ratio(value, -math.inf, math.inf, sums.n, (b + root) / a, (b - root) / a)
-    return Ratio(value, -math.inf, math.inf, sums.n)
+        return Ratio(value, -math.inf, math.inf, n, (b + root) / a, (b - root) / a)
+    return Ratio(value, -math.inf, math.inf, n)
 
 
 def _moments(sums: PairSums) -> tuple[float, float, float, float, float]:

@@ -23,6 +23,8 @@ from smarketing.report.blocks.brief import STATUS_WORDS, bottom_line
 SCORE = "score_lift"
 """The figure by which the lead score is judged."""
 
+_WORST = ("failed", "warning", "passed", "not applicable")
+
 LIMITS = (
     "Only what the other reports recorded for this day is here; a question that none of them asks is not answered.",
     "Whether promises between the teams are kept is not measured yet.",
@@ -75,8 +77,8 @@ def verdict(sections: Sequence[Section], agreed: Definitions) -> list[Answer]:
     yes. Plan: of the figures counted by lead or deal that have a target, withheld ones included, no when any is behind,
     yes when all are ahead or on target, cannot tell otherwise. Data: no when a check failed, yes when every check that
     applied passed, otherwise "with reservations". Score, where one was studied: yes when it is given out, no when its
-    lift is surely at most the agreed minimum, cannot tell otherwise. Promises: cannot tell until the hand-off is
-    measured.
+    lift is surely at most the minimum of the definitions, cannot tell otherwise. Promises: cannot tell until the
+    hand-off is measured.
     """
     open_entries = agreed.not_agreed
     scores = [f for f in figures_of_rows(sections) if f.name == SCORE]
@@ -88,7 +90,7 @@ def verdict(sections: Sequence[Section], agreed: Definitions) -> list[Answer]:
         if open_entries
         else f"all of version {agreed.version} are agreed, with an owner on each side"
     )
-    asked = [check for section in sections for check in section.checks if check.outcome != "not applicable"]
+    asked = [check for check in all_checks(sections) if check.outcome != "not applicable"]
     failed = [check for check in asked if check.outcome == "failed"]
     warned = [check for check in asked if check.outcome == "warning"]
     answers = [
@@ -118,14 +120,14 @@ def verdict(sections: Sequence[Section], agreed: Definitions) -> list[Answer]:
 
 
 def _score_trusted(score: KeyFigure) -> Answer:
-    """Answer whether the lead score can be trusted, by its lift against the agreed minimum."""
+    """Answer whether the lead score can be trusted, by its lift against the minimum of the definitions."""
     question = "Can the lead score be trusted?"
     if score.value is None or score.target is None:
         return Answer("score", question, "cannot tell", score.reason or "its lift is not known")
     why = (
         f"on {formats.count(score.n)} leads its lift is {formats.number(score.value)} "
-        f"({formats.interval(score.lower, score.upper, 'number')}), and {formats.number(score.target)} is the agreed "
-        "minimum"
+        f"({formats.interval(score.lower, score.upper, 'number')}), and {formats.number(score.target)} is the minimum "
+        "of the definitions"
     )
     if score.status == "ahead":
         return Answer("score", question, "yes", why)
@@ -236,11 +238,13 @@ def every_number(sections: Sequence[Section]) -> list[Block]:
 
 
 def all_checks(sections: Sequence[Section]) -> list[Check]:
-    """Return the data checks of all sections, each once."""
+    """Return the data checks of all sections, each once, as it went worst: sections may see different data."""
     found: dict[str, Check] = {}
     for section in sections:
         for check in section.checks:
-            found.setdefault(check.code, check)
+            before = found.get(check.code)
+            if before is None or _WORST.index(check.outcome) < _WORST.index(before.outcome):
+                found[check.code] = check
     return list(found.values())
 
 

@@ -17,6 +17,10 @@ from smarketing.report.layout import blocks_of
 STOCK_ALT = "No description has been provided for this image"
 # "None of the teams" is English; None alone is a missing value that got into print.
 _MISSING = re.compile(r"(?<![\w.])(?:nan|NaN|None(?! of\b)|NaT|<NA>|[-−]?inf)(?![\w])")
+# A template that was never filled in: {found.who}, {name}. Cells hold the company's words, where braces may be meant.
+_TEMPLATE = re.compile(r"\{[A-Za-z_]\w*[.}]")
+_PROSE = ("h1", "h2", "h3", "p", "li", "figcaption")
+_DATA = ("td", "th", "code", "pre", "svg", "dl")
 _ELSEWHERE = re.compile(r"\s*(?:https?:)?//", re.IGNORECASE)
 _CSS_ADDRESS = re.compile(r"url\(\s*[\"']?(?!data:|#)([^\"')]+)|@import\s*[\"']?([^\"';]+)", re.IGNORECASE)
 _LOADING = ("src", "srcset", "href", "xlink:href", "data", "poster", "background", "action")
@@ -43,9 +47,12 @@ class _Reader(HTMLParser):
         self.lang = ""
         self.remote: set[str] = set()
         self.in_style = False
+        self.prose: list[str] = []
+        self.within: Counter[str] = Counter()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
+        self.within[tag] += 1
         self.tags[tag] += 1
         if "id" in values:
             self.ids.append(values["id"])
@@ -65,12 +72,15 @@ class _Reader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         self.in_style = False
+        self.within[tag] -= 1
 
     def handle_data(self, data: str) -> None:
         if self.in_style:
             self._read_css(data)
         elif data.strip():
             self.spoken.append(data.strip())
+            if any(self.within[tag] > 0 for tag in _PROSE) and not any(self.within[tag] > 0 for tag in _DATA):
+                self.prose.append(data.strip())
 
     def _read_css(self, css: str) -> None:
         self.remote |= {(found[1] or found[2]).strip() for found in _CSS_ADDRESS.finditer(css)}
@@ -184,4 +194,9 @@ def _in_page(html: str) -> list[str]:
         missing = _MISSING.search(text)
         if missing:
             found.append(f"visible {missing[0]!r} in {text[:80]!r}. Format the value; a missing one is a dash.")
+    for text in page.prose:
+        left = _TEMPLATE.search(text)
+        if left:
+            at = max(left.start() - 40, 0)
+            found.append(f"a template not filled in, {text[at : left.end() + 20]!r}. Fill it in where it is worded.")
     return found

@@ -61,8 +61,11 @@ def days(value: float | None) -> str:
     return f"{_sign(value)}{text} {'day' if text == '1' else 'days'}"
 
 
-def money(value: float | None, currency: str = "", *, full: bool = False) -> str:
-    """Return an amount: ``$2.61M``, or ``$2,606,800`` in full; an unknown currency is written as its code."""
+def money(value: float | None, currency: str = "", *, full: bool = False, beside: float | None = None) -> str:
+    """Return an amount: ``$2.61M``, ``$1.42`` below ten, ``$2,606,800`` in full; an unknown currency is its code.
+
+    ``beside`` is the largest amount of the same sentence, whose unit is taken: ``$2.63K`` beside ``$10.1K``.
+    """
     if is_missing(value):
         return MISSING
     assert value is not None
@@ -71,8 +74,12 @@ def money(value: float | None, currency: str = "", *, full: bool = False) -> str
     if full:
         return f"{_sign(round(value))}{symbol}{size:,.0f}"
     for limit, divisor, suffix in ((999.5e9, 1e12, "T"), (999.5e6, 1e9, "B"), (999.5e3, 1e6, "M"), (9999.5, 1e3, "K")):
-        if size >= limit:
+        # An amount that would have no digit in that unit keeps its own.
+        if size >= limit or (beside is not None and abs(beside) >= limit and size >= 0.095 * divisor):
             return f"{_sign(value)}{symbol}{_three_digits(size / divisor)}{suffix}"
+    if 0.005 <= size < 10 and round(size, 2) != round(size):
+        # An amount a unit, such as spending a customer, is all in its cents.
+        return f"{_sign(value)}{symbol}{size:.2f}"
     return f"{_sign(round(value))}{symbol}{size:,.0f}"
 
 
@@ -90,7 +97,7 @@ def month(value: date | datetime | str | None) -> str:
     return MISSING if is_missing(value) else day(value).split(" ", 1)[1]
 
 
-def value_of(value: Any, unit: str, currency: str = "", *, full: bool = False) -> str:
+def value_of(value: Any, unit: str, currency: str = "", *, full: bool = False, beside: float | None = None) -> str:
     """Return ``value`` in its unit.
 
     Parameters
@@ -104,6 +111,8 @@ def value_of(value: Any, unit: str, currency: str = "", *, full: bool = False) -
         ISO code for money.
     full
         Write money to the unit instead of shortening it.
+    beside
+        Of money: the largest amount of the same sentence, whose unit is taken.
     """
     name, _, code = unit.partition(":")
     if name not in UNITS:
@@ -111,7 +120,7 @@ def value_of(value: Any, unit: str, currency: str = "", *, full: bool = False) -
     if is_missing(value):
         return MISSING
     if name in ("money", "money_short"):
-        return money(value, code or currency, full=full and name == "money")
+        return money(value, code or currency, full=full and name == "money", beside=beside)
     plain: dict[str, Callable[[Any], str]] = {
         "share": share,
         "points": points,
@@ -144,17 +153,25 @@ def change(value: float | None) -> str:
     return MISSING if is_missing(value) else f"{_signed((value or 0) * 100, '{:.1f}')}%"
 
 
-def difference(value: float | None, unit: str, currency: str = "") -> str:
-    """Return a signed difference of two values of ``unit``: ``+2.4 pts``, ``−$0.41M``, ``+27``, ``−3 days``."""
+def difference(value: float | None, unit: str, currency: str = "", *, beside: float | None = None) -> str:
+    """Return a signed difference of two values of ``unit``: ``+2.4 pts``, ``−$0.41M``, ``+27``, ``−3 days``.
+
+    ``beside`` as in `money`.
+    """
     if is_missing(value):
         return MISSING
     assert value is not None
     if unit.partition(":")[0] == "share":
         return points(value)
-    text = value_of(abs(value), unit, currency)
+    text = value_of(abs(value), unit, currency, beside=beside)
     if not any(digit in text for digit in "123456789"):
         return text
     return ("+" if value > 0 else MINUS) + text
+
+
+def largest(*values: float | None) -> float | None:
+    """Return the size of the largest of some amounts, None where none is known."""
+    return max((abs(value) for value in values if value is not None and math.isfinite(value)), default=None)
 
 
 def interval(lower: float | None, upper: float | None, unit: str, currency: str = "") -> str:
@@ -166,7 +183,7 @@ def interval(lower: float | None, upper: float | None, unit: str, currency: str 
         return f"at most {value_of(ends[1], unit, currency)}"
     if ends[1] is None:
         return f"at least {value_of(ends[0], unit, currency)}"
-    low, high = (value_of(end, unit, currency) for end in ends)
+    low, high = (value_of(end, unit, currency, beside=largest(lower, upper)) for end in ends)
     # "51 to 64 days", not the unit twice.
     for word in (" pts", " days", " day"):
         low = low.removesuffix(word)
@@ -175,7 +192,7 @@ def interval(lower: float | None, upper: float | None, unit: str, currency: str 
 
 def difference_interval(lower: float | None, upper: float | None, unit: str, currency: str = "") -> str:
     """Return the interval of a difference, signed: ``+0.7 to +7.6 pts``."""
-    texts = [difference(end, unit, currency) for end in (lower, upper)]
+    texts = [difference(end, unit, currency, beside=largest(lower, upper)) for end in (lower, upper)]
     if MISSING in texts:
         return MISSING
     suffix = " pts" if texts[0].endswith(" pts") else ""

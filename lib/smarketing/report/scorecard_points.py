@@ -14,14 +14,14 @@ SHOWN = 7
 """How many features' points a page shows; scorecard.csv holds all."""
 
 
-def points_table(model: Scorecard) -> Block:
-    """Show the points of the features that move scores beyond chance; the whole card stands beside the report."""
+def points_table(model: Scorecard, *, given_out: bool) -> Block:
+    """Show the points of the features that move scores beyond chance; a card given out stands beside the report."""
     points = model.points_table()
     points = points[(points["n"] > 0) | (points["points"] != 0)]
     told = points["feature"].isin(model.beyond_chance)
     main, others = points[told], points[~told]
     if main.empty:
-        return note(_others(others), heading="No feature moves scores beyond chance.")
+        return note(_others(others, given_out), heading="No feature moves scores beyond chance.")
     rows = [
         {
             "Feature": formats.opening(label),
@@ -45,7 +45,7 @@ def points_table(model: Scorecard) -> Block:
         id="tab-scorecard",
         title=card_title(frame["Feature"].tolist()),
         formats={"Widest gap": "count"},
-        subtitle=f"{_adding_up(model)}{narrow} {_others(others)}".rstrip(),
+        subtitle=f"{_adding_up(model)}{narrow} {_others(others, given_out)}".rstrip(),
         source=SOURCE,
     )
 
@@ -54,14 +54,15 @@ def _signed(points: int) -> str:
     return f"{points:+d}" if points else "0"
 
 
-def _others(others: pd.DataFrame) -> str:
+def _others(others: pd.DataFrame, given_out: bool) -> str:
     """Say what the features add that move scores no more than chance does."""
     if others.empty:
         return ""
     number, most = others["feature"].nunique(), int(others["points"].abs().max())
+    beside = "; scorecard.csv beside this report holds every value, with leads and rates" if given_out else ""
     return (
         f"{formats.many(number, 'more feature moves', 'more features move')} scores no more than chance does, by at "
-        f"most {formats.many(most, 'point')}; scorecard.csv beside this report holds every value, with leads and rates."
+        f"most {formats.many(most, 'point')}{beside}."
     )
 
 

@@ -6,17 +6,23 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from smarketing.measures.scoring.leads.features import NEW_DAYS
 from smarketing.report import formats
-from smarketing.report.blocks import Block, not_applicable, table
+from smarketing.report.blocks import Block, note, table
 
 SOURCE = "the saved model on the company's new leads"
 SHOWN = 3
 
 
-def scored_leads(scored: pd.DataFrame, files: Sequence[str]) -> list[Block]:
-    """Show new leads by band, and the best of them with their reasons; ``files`` stand beside the report."""
+def scored_leads(scored: pd.DataFrame, files: Sequence[str], *, dated: bool = True) -> list[Block]:
+    """Show new leads by band, and the best of them with their reasons; ``files`` stand beside the report.
+
+    In an export without dates (``dated`` False) new are those without an outcome.
+    """
+    beside = f"Files beside this report: {formats.listed(list(files))}."
     if scored.empty:
-        return [not_applicable("Scored leads", "no new lead is open")]
+        nobody = "No new lead is open" if dated else "Every lead of the export has its outcome, so none is new"
+        return [note(f"{nobody}. {beside}" if files else f"{nobody}.", heading="No lead is waiting for a score.")]
     qualified, explored = int(scored["qualified"].sum()), int(scored["explore"].sum())
     rows = scored.groupby("band", sort=True).agg(
         n=("lead_id", "size"), qualified=("qualified", "sum"), explore=("explore", "sum")
@@ -35,9 +41,9 @@ def scored_leads(scored: pd.DataFrame, files: Sequence[str]) -> list[Block]:
         title=f"{formats.many(len(scored), 'new lead')} scored, {formats.count(qualified)} qualified and "
         f"{formats.count(explored)} drawn to be worked anyway",
         formats=dict.fromkeys(("New leads", "Qualified", "Drawn to be worked anyway"), "count"),
-        subtitle="New: scored in the last 7 days and still open. Some leads below the threshold are drawn at random "
-        "and worked all the same, so that a wrong score is "
-        f"noticed. Files beside this report: {formats.listed(list(files))}.",
+        subtitle=f"New: {f'scored in the last {NEW_DAYS} days and still open' if dated else 'without an outcome yet'}. "
+        "Some leads below the threshold are drawn at random and worked all the same, so that a wrong score is noticed. "
+        f"{beside}",
         source=SOURCE,
     )
     best = scored.head(SHOWN)

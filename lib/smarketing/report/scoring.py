@@ -82,9 +82,13 @@ def can_it_be_trusted(study: Study, curves: Sequence[Gains]) -> list[Block]:
         cut_off=found.selected,
         cut_off_label=f"Sales can work {formats.share(found.selected)}",
         captured_label="Share of good leads caught",
-        how_to_read="The further a curve bends to the upper left, the sooner good leads are reached. The curve takes "
-        "all "
-        f"leads in one line; week by week, as sales works, the capacity catches {formats.share(captured.value)}.",
+        how_to_read="The further a curve bends to the upper left, the sooner good leads are reached."
+        + (
+            ""
+            if study.leads.week is None
+            else " The curve takes all leads in one line; week by week, as sales works, the capacity catches "
+            f"{formats.share(captured.value)}."
+        ),
     )
     return [*blocks, figure(gained), _validity_table(study), *_calibration(study), *_kind_of_model(study)]
 
@@ -100,7 +104,8 @@ def _how_judged(study: Study) -> str:
         f"{formats.day(study.split.day)}, with "
         f"only what was known on that day; judged once, on the {formats.count(int(study.split.test.sum()))} leads "
         "after "
-        f"it whose {study.scoring.within_days} days were over. The model that was judged is the one that is given out."
+        f"it whose {study.scoring.within_days} days were over."
+        + (" The model that was judged is the one that is given out." if study.usable else "")
     )
 
 
@@ -256,6 +261,7 @@ def _flagged(study: Study) -> list[dict[str, object]]:
     """Return a row a column that was flagged."""
     flags = study.audit.flags
     columns = dict.fromkeys(flag.feature for flag in flags)
+    out = set(study.left_out["feature"])
     rows: list[dict[str, object]] = []
     for column in columns:
         first, *others = [flag for flag in flags if flag.feature == column]
@@ -266,6 +272,7 @@ def _flagged(study: Study) -> list[dict[str, object]]:
                 "Codes": ", ".join(dict.fromkeys(codes)),
                 "What was found": first.evidence,
                 "AUC alone": math.nan if first.fakes is None else first.fakes,
+                "Used": "" if column is None else "no, left out" if column in out else "yes, kept",
                 "What to do": first.remedy,
             }
         )
@@ -294,7 +301,7 @@ def what_it_looks_at(study: Study, found: Importance | NotApplicable) -> list[Bl
         )
         blocks.append(figure(drawn))
     if isinstance(study.model, Scorecard):
-        blocks.append(points_table(study.model))
+        blocks.append(points_table(study.model, given_out=study.usable))
     return blocks
 
 
@@ -320,10 +327,11 @@ def _claims(claimed: pd.DataFrame, chosen: str) -> Block:
     )
 
 
-def does_it_hold(found: Stability) -> list[Block]:
-    """Show the score by quarter and segment."""
+def does_it_hold(study: Study, found: Stability) -> list[Block]:
+    """Show the score by quarter and segment, or say why there are none to show."""
     if found.rows.empty:
-        return [not_applicable("Whether the score holds", "nothing was judged")]
+        return [not_applicable("Whether the score holds", _not_parted(study))]
+    by = list(dict.fromkeys(found.rows["by"]))
     frame = found.rows.assign(by=found.rows["by"].map(formats.opening)).rename(
         columns={
             "by": "By",
@@ -358,15 +366,31 @@ def does_it_hold(found: Stability) -> list[Block]:
             id="tab-stability",
             title=wording.stability_title(found),
             formats=kinds,
-            subtitle=f"Order (AUC) and probabilities by quarter and segment; {found.what}, 95% intervals by account. "
-            f"Off: predicted and observed differ beyond chance, with all groups looked at together.{withheld}",
+            subtitle=f"Order (AUC, 95% interval) and probabilities by {_and(by)}; {found.what}, by account. At least "
+            "and At most hold the observed rate with 95% certainty for all groups together; Off: the prediction is "
+            f"outside of them.{withheld}",
             source=SOURCE,
         )
     ]
+
+
+def _and(names: list[str]) -> str:
+    return formats.listed([formats.inside(name) for name in names])
+
+
+def _not_parted(study: Study) -> str:
+    """Say why there is no group to hold the score against."""
+    if study.leads is None or study.model is None:
+        return study.unusable or "nothing was judged"
+    if study.forward:
+        return "the leads that were judged have no quarter or segment to part them by"
+    return (
+        "the export has no dates, so there is no later time for it to hold in, and no region or source parts its leads"
+    )
 
 
 def what_is_given_out(study: Study, given: Given | None, files: Sequence[str]) -> list[Block]:
     """Show how many open leads were scored into which band, and the files beside the report; or that there are none."""
     if study.unusable or given is None:
         return [not_applicable("Scored leads", study.unusable or "nothing was fitted")]
-    return scored_leads(given.scored, files)
+    return scored_leads(given.scored, files, dated=study.forward)

@@ -6,11 +6,20 @@ import math
 
 from smarketing.company.definitions import Definitions
 from smarketing.measures.results import Finding, KeyFigure, NotApplicable, Status, Unit
+from smarketing.measures.scoring.contact.uplift import Uplift
 from smarketing.measures.scoring.study import Study, tested_days
 from smarketing.measures.scoring.worth.threshold import Bands, CostCurve
 from smarketing.measures.scoring.worth.validity import Measured, Validity
-from smarketing.report import formats
-from smarketing.report.scoring_wording import bands_title, leakage_title, left_out, target_not, target_words
+from smarketing.report import formats, uplift_wording
+from smarketing.report.scoring_wording import (
+    bands_title,
+    leakage_title,
+    left_out,
+    over_present_title,
+    target_not,
+    target_words,
+    threshold_word,
+)
 
 THEME = "lead quality and the score"
 
@@ -45,8 +54,7 @@ METHODS = (
     (
         "No usable score",
         "Where the lower limit of the Brier skill on the judged leads is 0 or less, or that of the lift at capacity "
-        "is at "
-        "most the agreed minimum. Nothing is exported then.",
+        "is at most the minimum of the definitions. Nothing is exported then.",
     ),
     (
         "Reasons",
@@ -72,7 +80,7 @@ GLOSSARY = (
     ("Capacity", "how many leads sales can work in a week"),
     ("Exploration", "leads below the line that are worked all the same, drawn at random, so that errors are noticed"),
     ("Lift", "how many times as many good leads are among those picked as among as many picked at random"),
-    ("Qualified (MQL)", "a lead at or above the agreed threshold"),
+    ("Qualified (MQL)", "a lead at or above the threshold of the definitions"),
     ("Scoring moment", "when a lead is scored; nothing dated later is used"),
 )
 
@@ -92,11 +100,18 @@ def bottom_line(study: Study, definitions: Definitions) -> str:
         if study.forward
         else "Out of fold, with forward validity unknown,"
     )
+    undeclared = sum(feature.known == "undeclared" for feature in study.used)
+    unknown = (
+        f" Nobody declared when {formats.many(undeclared, 'column')} that it uses "
+        f"{'is' if undeclared == 1 else 'are'} filled in, so it may know what sales learns later."
+        if undeclared and not study.forward
+        else ""
+    )
     return (
         f"{how} the score puts {formats.share(captured.value)} of good leads (95% interval "
         f"{formats.interval(captured.lower, captured.upper, 'share')}) into the {formats.share(found.selected)} that "
         f"sales can work: {formats.number(lift.value)} times a random pick "
-        f"({formats.interval(lift.lower, lift.upper, 'number')})."
+        f"({formats.interval(lift.lower, lift.upper, 'number')}).{unknown}"
     )
 
 
@@ -149,14 +164,14 @@ def key_figures(
         money = Measured(name="value", value=at["value"], lower=_value_limit(curve, "lower"),
                          upper=_value_limit(curve, "upper"))  # fmt: skip
         figures.append(
-            of("score_threshold_value", f"Value {curve.per} at the agreed threshold", "money", money, "fig-threshold",
-               currency=currency)
+            of("score_threshold_value", f"Value {curve.per} at the {threshold_word(study.scoring)} threshold", "money",
+               money, "fig-threshold", currency=currency)
         )  # fmt: skip
         if gain is not None:
             more = Measured(name="gain", value=gain[0], lower=gain[1], upper=gain[2])
             figures.append(
                 of("score_gain", f"What the score brings {curve.per} over the present rules", "money", more,
-                   "tab-validity", currency=currency)
+                   "tab-gain", currency=currency)
             )  # fmt: skip
     return tuple(figures)
 
@@ -173,6 +188,7 @@ def findings(
     curve: CostCurve | NotApplicable,
     promises: Bands | NotApplicable,
     gain: tuple[float, float, float] | None,
+    lift: Uplift | NotApplicable,
     definitions: Definitions,
 ) -> list[Finding]:
     """Return what the report stands for, heaviest first."""
@@ -203,9 +219,11 @@ def findings(
             )
         )
     if isinstance(curve, CostCurve):
-        said.append(_threshold(curve, definitions))
+        said.append(_threshold(curve, threshold_word(study.scoring), definitions))
     if gain is not None and isinstance(curve, CostCurve):
         said.append(_over_present(gain, curve, definitions))
+    if isinstance(lift, Uplift):
+        said += _order_of_contact(lift)
     if study.audit.flags:
         out, asked = left_out(study), len({flag.feature for flag in study.audit.flags})
         said.append(
@@ -235,8 +253,8 @@ def findings(
     return sorted(said, key=lambda finding: -finding.weight)
 
 
-def _threshold(curve: CostCurve, definitions: Definitions) -> Finding:
-    """Say what the agreed threshold costs either team, and what moving it to break-even would do."""
+def _threshold(curve: CostCurve, word: str, definitions: Definitions) -> Finding:
+    """Say what the threshold in force costs either team, and what moving it to break-even would do."""
     at, even = curve.at("agreed"), curve.at("break-even")
     currency = definitions.money.reporting_currency
     text = (
@@ -245,19 +263,21 @@ def _threshold(curve: CostCurve, definitions: Definitions) -> Finding:
         f"{formats.number(at['reached'])} get there. A lead is worth its cost from "
         f"{formats.share(even['threshold'])} on. "
     )
-    clear = even["gain_lower"] > 0 or even["gain_upper"] < 0
+    ends = even["gain_lower"], even["gain_upper"]
+    clear = ends[0] > 0 or ends[1] < 0
     if at["threshold"] == even["threshold"]:
-        text += "That is the agreed line."
+        text += f"That is the {word} line."
     elif clear:
         text += (
-            f"Moving the line there would change value by {formats.difference(even['gain'], 'money', currency)} "
+            f"Moving the line there would change value by "
+            f"{formats.difference(even['gain'], 'money', currency, beside=formats.largest(*ends))} "
             f"{curve.per} (95% interval "
-            f"{formats.difference_interval(even['gain_lower'], even['gain_upper'], 'money', currency)})."
+            f"{formats.difference_interval(*ends, 'money', currency)})."
         )
     else:
         text += "Moving the line there would make no clear difference in money."
     return _finding(
-        f"The agreed threshold of {formats.share(at['threshold'])} {_fits(at, curve)}.",
+        f"The {word} threshold of {formats.share(at['threshold'])} {_fits(at, curve)}.",
         text,
         f"{curve.what}; that leads not worked do not get there is an assumption",
         "fig-threshold",
@@ -287,20 +307,31 @@ def _fits(at: object, curve: CostCurve) -> str:
 def _over_present(gain: tuple[float, float, float], curve: CostCurve, definitions: Definitions) -> Finding:
     currency = definitions.money.reporting_currency
     value, low, high = gain
-    interval = formats.difference_interval(low, high, "money", currency)
-    if low > 0 or high < 0:
-        side = "more" if value > 0 else "less"
-        claim = f"Working by the score would have put {side} value into the same places than the present rules."
-    else:
-        claim = "The score is not clearly better or worse in money than the present rules."
+    interval, widest = formats.difference_interval(low, high, "money", currency), formats.largest(low, high)
     return _finding(
-        claim,
-        f"The difference is {formats.difference(value, 'money', currency)} {curve.per} at the same capacity (95% "
-        f"interval {interval}).",
+        f"{over_present_title(gain)}.",
+        f"The difference is {formats.difference(value, 'money', currency, beside=widest)} {curve.per} at the "
+        f"same capacity (95% interval {interval}).",
         f"{curve.what}, both scores on the same ones; who was worked followed the present rules",
-        "tab-validity",
+        "tab-gain",
         2.1,
     )
+
+
+def _order_of_contact(lift: Uplift) -> list[Finding]:
+    """Say by which order contact gains more, where the experiment tells the two apart; nothing where it does not."""
+    gap = lift.difference
+    if uplift_wording.side(gap.lower, gap.upper) == "not told apart":
+        return []
+    return [
+        _finding(
+            f"{uplift_wording.qini_title(lift)}.",
+            f"{uplift_wording.half_words(lift)} {uplift_wording.coefficients(lift)}.",
+            f"the experiment {lift.experiment}, each scored by models that never met its account",
+            "fig-qini",
+            2.4,
+        )
+    ]
 
 
 def limits(study: Study, definitions: Definitions) -> list[str]:

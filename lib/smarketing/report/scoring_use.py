@@ -15,47 +15,54 @@ from smarketing.report import scoring_wording as wording
 from smarketing.report.blocks import Block, figure, not_applicable, table
 
 SOURCE = "the company's tables as listed under Provenance"
-MARKS = {"agreed": "Agreed threshold", "break-even": "A lead pays for itself", "capacity": "Sales' capacity is full"}
+MARKS = {"break-even": "A lead pays for itself", "capacity": "Sales' capacity is full"}
 
 
 def where_to_draw_the_line(
-    study: Study, curve: CostCurve | NotApplicable, worth: StageValue, definitions: Definitions
+    study: Study,
+    curve: CostCurve | NotApplicable,
+    worth: StageValue,
+    gain: tuple[float, float, float] | None,
+    definitions: Definitions,
 ) -> list[Block]:
-    """Show what thresholds are worth, and what moving the agreed one costs either team."""
+    """Show what thresholds are worth, what moving the one in force costs either team, and the gain over the rules."""
     if isinstance(curve, NotApplicable):
         return [not_applicable("What a threshold is worth", curve.reason)]
     currency = definitions.money.reporting_currency
+    word = wording.threshold_word(study.scoring)
+    names = {"agreed": f"{formats.opening(word)} threshold"} | MARKS
     rows = curve.rows.rename(columns={"passed": "leads"})[["threshold", "value", "lower", "upper", "leads"]]
     # Thresholds far beyond any lead would stretch the axis.
     seen = rows[rows["leads"] > 0]
-    marks = curve.named.assign(label=curve.named["name"].map(MARKS), emphasis=curve.named["name"] == "agreed")
+    marks = curve.named.assign(label=curve.named["name"].map(names), emphasis=curve.named["name"] == "agreed")
     marks = marks[marks["threshold"] <= max(float(seen["threshold"].max()), float(curve.at("agreed")["threshold"]))]
     drawn = charts.cost_curve(
         rows[rows["threshold"] <= max(seen["threshold"].max(), curve.at("agreed")["threshold"])],
         marks=marks[["label", "threshold", "value", "emphasis"]],
         id="fig-threshold",
-        title=wording.threshold_title(curve, definitions),
+        title=wording.threshold_title(curve, study.scoring, definitions),
         subtitle=f"Value {curve.per}: good leads reached x {formats.money(curve.value_of_stage, currency)} less "
         f"{formats.money(curve.cost, currency)} a lead worked, as far as sales' capacity goes; {curve.what}, 95% "
         "band, that value taken as given, "
         "by account.",
         source=f"{SOURCE}. {_worth(worth, currency)}",
-        alt=f"Line with a band of the value {curve.per} by threshold, with the agreed threshold, break-even and the "
-        f"capacity of sales marked. {wording.threshold_title(curve, definitions)}.",
+        alt=f"Line with a band of the value {curve.per} by threshold, with the {word} threshold, break-even and the "
+        f"capacity of sales marked. {wording.threshold_title(curve, study.scoring, definitions)}.",
         currency=currency,
         value_label=f"Value {curve.per}",
         leads_label=f"Leads {curve.per}",
         so_what="That a lead who is not worked does not get there is an assumption; an experiment would replace it.",
     )
+    against = f"Against {word}"
     frame = pd.DataFrame(
         {
-            "Threshold": [MARKS[name] for name in curve.named["name"]],
+            "Threshold": [names[name] for name in curve.named["name"]],
             "Probability": curve.named["threshold"],
             "Passed by marketing": curve.named["passed"],
             "Worked by sales": curve.named["worked"],
             "Get there": curve.named["reached"],
             "Value": curve.named["value"],
-            "Against agreed": curve.named["gain"].where(curve.named["name"] != "agreed"),
+            against: curve.named["gain"].where(curve.named["name"] != "agreed"),
             "From": curve.named["gain_lower"].where(curve.named["name"] != "agreed"),
             "To": curve.named["gain_upper"].where(curve.named["name"] != "agreed"),
         }
@@ -70,11 +77,35 @@ def where_to_draw_the_line(
             frame,
             id="tab-threshold",
             title=wording.line_title(curve),
-            formats=kinds | {"Value": money} | dict.fromkeys(("Against agreed", "From", "To"), f"difference {money}"),
+            formats=kinds | {"Value": money} | dict.fromkeys((against, "From", "To"), f"difference {money}"),
             subtitle=f"All {curve.per}, {curve.what}. From and To: 95% interval of the difference in value.",
             source=SOURCE,
         ),
+        *([] if gain is None else [_over_present(gain, curve, currency)]),
     ]
+
+
+def _over_present(gain: tuple[float, float, float], curve: CostCurve, currency: str) -> Block:
+    """Show what the score brings over the present rules in money, at the same capacity."""
+    value, lower, upper = gain
+    money = f"difference money_short:{currency}"
+    frame = pd.DataFrame(
+        {
+            "Compared": ["This score instead of the present rules"],
+            "Difference in value": [value],
+            "From": [lower],
+            "To": [upper],
+        }
+    )
+    return table(
+        frame,
+        id="tab-gain",
+        title=wording.over_present_title(gain),
+        formats=dict.fromkeys(("Difference in value", "From", "To"), money),
+        subtitle=f"Value {curve.per} of the best leads by either, as many as sales can work; {curve.what}, 95% "
+        "interval by account. Who was worked followed the present rules.",
+        source=SOURCE,
+    )
 
 
 def _worth(worth: StageValue, currency: str) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 from smarketing.measures.results import Finding, KeyFigure, Status
 from smarketing.measures.scoring.giving.deploy import Given
 from smarketing.measures.scoring.giving.given import LookBack
+from smarketing.measures.scoring.giving.level import MATTERS, is_clear, side_of
 from smarketing.measures.scoring.giving.monitor import Monitor
 from smarketing.measures.scoring.models.saving import Saved
 from smarketing.measures.view import View
@@ -34,9 +35,11 @@ METHODS = (
     (
         "Aged",
         "On leads scored after those that the model was judged on, whose days are over. Refit: with their level "
-        "mended, the whole interval of the Brier skill is at or below 0. Recalibrate: the 99% interval of calibration "
-        "in the large excludes 0 (it is asked every week); scores given out are then shifted by it, which leaves their "
-        "order.",
+        "mended, the whole 95% interval of the Brier skill is at or below 0. Recalibrate: otherwise, where the 99% "
+        "interval of calibration in the large excludes 0 (it is asked every week) and the shift is at least "
+        f"{MATTERS:g} in log-odds, be the Brier skill sure or not; scores given out are then shifted by it, which "
+        "leaves their order. Holds: the 95% interval of the Brier skill is above 0 and no shift that matters is clear. "
+        "Scores that were given out are judged by the same rule, as they were given.",
     ),
     (
         "Moved features",
@@ -47,9 +50,15 @@ METHODS = (
     (
         "Exploration",
         "Leads below the threshold are drawn by a hash of their id, so that every run draws the same ones. Once their "
-        "days are over, drawn and other leads below the line are compared: the draw is a small experiment.",
+        "days are over, drawn and other leads below the line are compared: the draw is a small experiment. A lead "
+        "counts by the inverse of its probability to be in its group (Hajek 1971), as the share that is "
+        "drawn may be changed.",
     ),
-    ("Intervals", "95%, from drawing whole accounts with replacement."),
+    (
+        "Intervals",
+        "95%, from drawing whole accounts with replacement; 99% for the level of probabilities, by which titles and "
+        "the bottom line say that these are off. Rates below the line: 95%, with accounts kept together.",
+    ),
 )
 GLOSSARY = (
     *SCORING_GLOSSARY,
@@ -127,9 +136,10 @@ def _why(watched: Monitor) -> str:
 def _since_title(watched: Monitor) -> str:
     assert watched.since is not None
     shift = watched.shift
-    if shift.lower > 0 or shift.upper < 0:
+    if is_clear(shift):
         side = "low" if shift.value > 0 else "high"
-        return f"Probabilities have been too {side} since, by {abs(shift.value):.2f} in log-odds"
+        little = "" if side_of(shift) else ", too little to matter"
+        return f"Probabilities have been too {side} since, by {abs(shift.value):.2f} in log-odds{little}"
     return "Probabilities since are not clearly off"
 
 

@@ -48,6 +48,11 @@ def target_not(scoring: Scoring) -> str:
     return "is not" if scoring.to_stage is None else "does not"
 
 
+def threshold_word(scoring: Scoring) -> str:
+    """Return how firm the threshold and the minimum are: ``agreed``, ``proposed`` or ``assumed``."""
+    return scoring.state
+
+
 def gains_title(study: Study) -> str:
     """Title the gains curve by what the capacity catches, against the present rules where they are known."""
     found = study.validity
@@ -123,14 +128,23 @@ def first(words: Sequence[str], most: int) -> str:
     return formats.listed([*words[:most], f"{len(words) - most} more"] if len(words) > most else words)
 
 
-def threshold_title(curve: CostCurve, definitions: Definitions) -> str:
-    """Title the cost curve by what the agreed threshold is worth and where a lead pays for itself."""
+def threshold_title(curve: CostCurve, scoring: Scoring, definitions: Definitions) -> str:
+    """Title the cost curve by what the threshold in force is worth and where a lead pays for itself."""
     at, even = curve.at("agreed"), curve.at("break-even")
     currency = definitions.money.reporting_currency
     return (
-        f"The agreed threshold is worth {formats.money(at['value'], currency)} {curve.per}; a lead pays for itself "
-        f"from {formats.share(even['threshold'])} on"
+        f"The {threshold_word(scoring)} threshold is worth {formats.money(at['value'], currency)} {curve.per}; a lead "
+        f"pays for itself from {formats.share(even['threshold'])} on"
     )
+
+
+def over_present_title(gain: tuple[float, float, float]) -> str:
+    """Title the money that the score brings over the present rules by its side, where it has one."""
+    value, low, high = gain
+    if low > 0 or high < 0:
+        side = "more" if value > 0 else "less"
+        return f"Working by the score would have put {side} value into the same places than the present rules"
+    return "The score is not clearly better or worse in money than the present rules"
 
 
 def line_title(curve: CostCurve) -> str:

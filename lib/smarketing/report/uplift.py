@@ -89,7 +89,7 @@ def _fifths(found: Uplift) -> Block:
         id="fig-effect-by-fifth",
         title=title,
         subtitle=f"Observed effect of contact on {wording.goal_words(found)}, in points, by fifths of either score; "
-        "95% intervals, each for itself, keep an account's {found.who} together.",
+        f"95% intervals, each for itself, keep an account's {found.who} together.",
         source=SOURCE,
         alt=f"Dots with 95% intervals of the effect of contact for all {found.who} and by fifths of who is moved "
         f"and of who is likely. {title}.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -10,13 +11,14 @@ import pytest
 
 from scoring_worlds import AS_OF, HORIZON, dated_leads, definitions, scoring_of
 from smarketing.company.tables import CompanyError
-from smarketing.measures.scoring.giving.monitor import Monitor, check_fit, watch
+from smarketing.measures.scoring.giving.monitor import Monitor, _state, check_fit, watch
 from smarketing.measures.scoring.leads.labels import labels_at
 from smarketing.measures.scoring.leads.sample import Sample
 from smarketing.measures.scoring.models.model_card import ModelCard, summarise
 from smarketing.measures.scoring.models.saving import Saved
 from smarketing.measures.scoring.models.scorecard import Scorecard, fit_scorecard
 from smarketing.measures.scoring.study_card import JUDGED, label_of
+from smarketing.measures.scoring.worth.validity import Measured, Validity
 
 LEARNED, JUDGED_UNTIL = date(2025, 9, 1), date(2025, 12, 1)
 
@@ -38,8 +40,8 @@ def saved_on(sample: Sample) -> Saved:
     return Saved(model=model, card=card)
 
 
-def watched(*, drift: float, seed: int = 0, n: int = 9_000) -> tuple[Monitor, Saved, Sample]:
-    drawn, _ = dated_leads(n, seed=seed, drift=drift)
+def watched(*, drift: float, seed: int = 0, n: int = 9_000, strength: float = 1.0) -> tuple[Monitor, Saved, Sample]:
+    drawn, _ = dated_leads(n, seed=seed, drift=drift, strength=strength)
     saved = saved_on(drawn.sample)
     return watch(drawn.sample, saved, definitions(), scoring_of(), draws=80), saved, drawn.sample
 
@@ -55,6 +57,31 @@ def test_a_world_that_stays_is_held_and_one_that_changes_is_noticed() -> None:
     assert fewer.why.endswith("clearly fewer got there than it promised")
     more, _, _ = watched(drift=0.8)
     assert more.shift.lower > 0 and more.why.endswith("clearly more got there than it promised")
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_clear_shift_is_told_though_it_is_unknown_whether_the_order_still_helps(seed: int) -> None:
+    """A weak score and few leads: its skill is not sure, that fewer got there is."""
+    found, _, _ = watched(drift=-0.8, seed=seed, n=3_000, strength=0.5)
+    assert found.shift.upper < 0 and found.state == "recalibrate" and found.aged
+    assert re.fullmatch(
+        r"of [\d,]+ leads since, clearly fewer got there than it promised; whether their order still beats the base "
+        r"rate cannot be told yet \(Brier skill -?0\.\d{3}, 95% interval from -0\.\d{3}\)",
+        found.why,
+    )
+
+
+@pytest.mark.parametrize(("shift", "side"), [(0.08, "low"), (-0.08, "high")])
+def test_a_clear_shift_too_small_to_matter_is_named_and_no_alarm(shift: float, side: str) -> None:
+    since = Validity(
+        score="score", what="leads since", n=90_000, events=9_000, accounts=9, rate=0.1, selected=0.1, measures=()
+    )
+    off = Measured(name="shift", value=shift, lower=shift - 0.02, upper=shift + 0.02)
+    skill = Measured(name="brier_skill", value=0.1, lower=0.08, upper=0.12)
+    assert _state(since, off, skill) == (
+        "holds",
+        f"on 90,000 leads since, its probabilities are too {side} by 0.08 in log-odds, too little to matter",
+    )
 
 
 def test_only_leads_since_the_judged_days_whose_days_are_over_count() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from smarketing.company.demo import activities, attributes, touches, world
 from smarketing.company.demo.accounts import INDUSTRY_SHARES
+from smarketing.company.demo.experiments import EXPERIMENTS, TrueExperiment
 from smarketing.company.demo.incidence import TrueIncidence, true_incidences
 from smarketing.company.demo.rules_score import SYSTEM
 from smarketing.company.demo.signals import Attribute, informs, strength
@@ -57,6 +58,8 @@ class DemoTruth:
         See `TrueIncidence`. They describe the world, hence do not depend on ``leads`` or ``seed``: an account's effect
         is integrated out, and every account draws leads in proportion to a weight independent of that effect. A
         fraction of a per mille of rows is dirty (`dirt`) and departs from them.
+    experiments
+        By name, what is true of the experiments that `assignments` holds.
     """
 
     company: str
@@ -74,6 +77,7 @@ class DemoTruth:
     without_effect: tuple[str, ...]
     filled_in_after_contact: tuple[str, ...]
     incidences: tuple[TrueIncidence, ...]
+    experiments: Mapping[str, TrueExperiment]
 
     def incidence(
         self,
@@ -100,6 +104,8 @@ class DemoTruth:
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
         values |= {"start": self.start.isoformat(), "as_of": self.as_of.isoformat()}
         rows = [list(asdict(each).values()) for each in self.incidences]
+        dealt = {name: asdict(each) for name, each in self.experiments.items()}
+        values |= {"experiments": dealt}
         return values | {"incidences": {"columns": list(TrueIncidence.__dataclass_fields__), "rows": rows}}
 
     @classmethod
@@ -109,7 +115,8 @@ class DemoTruth:
         incidences = tuple(TrueIncidence(**dict(zip(stated["columns"], row, strict=True))) for row in stated["rows"])
         dates = {name: date.fromisoformat(values[name]) for name in ("start", "as_of")}
         lists = {name: tuple(values[name]) for name in _LISTS}
-        return cls(**{**values, **dates, **lists, "incidences": incidences})
+        dealt = {name: TrueExperiment(**each) for name, each in values["experiments"].items()}
+        return cls(**{**values, **dates, **lists, "incidences": incidences, "experiments": dealt})
 
 
 _LISTS = ("causes", "stand_ins", "without_effect", "filled_in_after_contact")
@@ -157,6 +164,7 @@ def describe_world(
         without_effect=(*INERT, *(name for name, each in shown().items() if not informs(each))),
         filled_in_after_contact=FILLED_IN_AFTER_CONTACT,
         incidences=true_incidences(as_of),
+        experiments={each.name: each for each in EXPERIMENTS},
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from smarketing.company.demo import dirt
@@ -23,6 +24,7 @@ from smarketing.company.demo.attributes import CALL_OUTCOME
 from smarketing.company.demo.catalogue import Campaigns, Owners, make_campaigns, make_owners, make_products
 from smarketing.company.demo.columns import arrow_schema, arrow_table, ids, labels, seconds_of, timestamps
 from smarketing.company.demo.deals import Deals, make_deals, make_history
+from smarketing.company.demo.experiments import make_experiments
 from smarketing.company.demo.journeys import REASONS, STAGES, LeadEvents, walk
 from smarketing.company.demo.leads import Leads, make_leads
 from smarketing.company.demo.rules_score import make_scores
@@ -32,7 +34,7 @@ from smarketing.company.demo.world import BLANK, LEADS_PER_ACCOUNT, SOURCES, STA
 
 TABLES = (
     "accounts", "owners", "products", "campaigns", "leads", "stage_events", "opportunities", "opportunity_history",
-    "touches", "activities", "scores",
+    "touches", "activities", "scores", "assignments",
 )  # fmt: skip
 CHUNK_LEADS = 200_000
 SHORTEST_DAYS, FEWEST_LEADS = 90, 200
@@ -76,7 +78,11 @@ def stage_table(
         "spell": pa.array(np.concatenate([events.spell, deals.spell[deal]])),
         "at": timestamps(at),
     }
-    table = pa.concat_tables([arrow_table("stage_events", columns, len(at)), stray])
+    return in_order(pa.concat_tables([arrow_table("stage_events", columns, len(at)), stray]))
+
+
+def in_order(table: pa.Table) -> pa.Table:
+    """Return the rows in order of ``at``; those of the same second stay as they were."""
     stamps = table.column("at").cast(pa.int64()).to_numpy()
     return table.take(pa.array(np.argsort(stamps, kind="stable")))
 
@@ -116,12 +122,15 @@ def make_chunk(
     next_account = accounts.first + len(accounts)
     account_table, lead_table, moved = dirt.dirty_accounts(seed, chunk, account_table, accounts, leads, next_account)
     lead_table, lost = dirt.dirty_leads(seed, chunk, lead_table, leads.first, moved)
+    linked = pc.equal(lead_table.column("account_id"), leads.table.column("account_id")).to_numpy()
     position = lead_table.schema.get_field_index(CALL_OUTCOME)
     noted = call_outcomes(seed, chunk, leads, events, deals)
     lead_table = lead_table.set_column(position, lead_table.schema.field(position), noted)
     deal_table, homeless, silent = dirt.dirty_deals(seed, chunk, deals, count)
     second, early = dirt.backdate(seed, chunk, events, leads)
     stray_table, stray = dirt.stray_events(seed, chunk, leads)
+    dealt = make_experiments(seed, chunk, leads, accounts, events, deals, linked, as_of)
+    sales = make_activities(seed, chunk, leads, accounts, events, deals, owners, as_of)
     tables = {
         "accounts": account_table,
         "leads": lead_table,
@@ -129,8 +138,9 @@ def make_chunk(
         "opportunities": deal_table,
         "opportunity_history": make_history(seed, chunk, deals, as_of),
         "touches": make_touches(seed, chunk, before["touches"] + 1, leads, accounts, campaigns, as_of),
-        "activities": make_activities(seed, chunk, leads, accounts, events, deals, owners, as_of),
+        "activities": in_order(pa.concat_tables([sales, dealt.replies])),
         "scores": make_scores(leads, accounts),
+        "assignments": dealt.assignments,
     }
     counts = {
         dirt.DUPLICATE_ACCOUNTS: len(moved),

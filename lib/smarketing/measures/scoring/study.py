@@ -342,16 +342,26 @@ def _unusable(found: Validity, scoring: Scoring) -> str:
         return f"the score cannot be judged: {found.reason}"
     skill, lift = found.measure("brier_skill"), found.measure("lift")
     if not skill.lower > 0:
+        side = "surely worse" if skill.upper < 0 else "not surely better"
         return (
-            f"its probabilities are not surely better than the base rate for everybody (Brier skill {skill.value:.3f}, "
-            f"95% interval from {skill.lower:.3f})"
+            f"its probabilities are {side} than the base rate for everybody (Brier skill "
+            f"{_decimals(skill.value, 3)}, 95% interval {_decimals(skill.lower, 3)} to {_decimals(skill.upper, 3)})"
         )
     if not lift.lower > scoring.minimum_lift:
+        side = "surely below" if lift.upper < scoring.minimum_lift else "not surely above"
         return (
-            f"its lift at capacity is not surely above the agreed minimum of {scoring.minimum_lift:g} "
-            f"({lift.value:.2f}, 95% interval from {lift.lower:.2f})"
+            f"its lift at capacity is {side} the {scoring.state} minimum of {scoring.minimum_lift:g} "
+            f"({_decimals(lift.value, 2)}, 95% interval {_decimals(lift.lower, 2)} to {_decimals(lift.upper, 2)})"
         )
     return ""
+
+
+def _decimals(value: float, places: int) -> str:
+    """Return a number as a reader meets it, with a real minus; an end that is not bounded is open."""
+    if not np.isfinite(value):
+        return "open"
+    text = f"{abs(value):.{places}f}"
+    return f"\N{MINUS SIGN}{text}" if value < 0 and float(text) else text
 
 
 def _table(found: Mapping[str, Validity]) -> pd.DataFrame:

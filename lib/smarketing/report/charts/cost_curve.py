@@ -142,12 +142,16 @@ def paint(
 def _leads(area: plane.Plane, rows: pd.DataFrame, sheet: Sheet, caption: str) -> None:
     thresholds, leads = rows["threshold"].to_numpy(), rows["leads"].to_numpy()
     texts = [
-        (area.across(mark), formats.count(round(float(leads[np.argmin(np.abs(thresholds - mark))]))))
-        for mark in area.x.marks
+        (area.across(mark), _lead_count(float(leads[np.argmin(np.abs(thresholds - mark))]))) for mark in area.x.marks
     ]
     plane.ticks(area, sheet, texts, down=plane.CAPTIONS + 8)
     x, y = area.box.left, area.box.bottom + plane.CAPTIONS + LINE + 9
     canvas.write(area.figure, canvas.shorten(caption, sheet.width - x), x=x, y=y, colour="muted")
+
+
+def _lead_count(leads: float) -> str:
+    """Return leads as a whole number, below one with a decimal: few leads are not none."""
+    return formats.count(round(leads, 1) if round(leads, 1) < 1 else round(leads))
 
 
 def _flags(area: plane.Plane, marks: pd.DataFrame, sheet: Sheet, *, unit: str, top: float) -> None:

@@ -25,7 +25,7 @@ from smarketing.measures.scoring.models.model_card import ModelCard
 from smarketing.measures.scoring.models.reasons import AGAINST, FOR, reasons
 from smarketing.measures.scoring.models.saving import Saved
 from smarketing.measures.scoring.study import Model, Study
-from smarketing.measures.scoring.study_card import card_of, label_of
+from smarketing.measures.scoring.study_card import card_of, promise_of
 from smarketing.measures.scoring.worth.threshold import band_of
 from smarketing.measures.view import View
 
@@ -68,7 +68,9 @@ def _given(view: View, model: Model, scoring: Scoring, card: ModelCard | None) -
     new = scored_leads(leads, model, scoring, as_of=view.asked)
     still_open = new["lead_id"].isin(leads.subject_id[leads.status == OPEN])
     sql = score_sql(model, dialect=view.company.backend.name)
-    rows = score_rows(new, view.asked, promise=label_of(scoring, view.definitions))
+    rows = score_rows(
+        new, view.asked, promise=promise_of(scoring, view.definitions), explore_share=scoring.exploration_share
+    )
     return Given(scored=new[still_open].reset_index(drop=True), rows=rows, sql=sql, model=model, card=card)
 
 
@@ -114,7 +116,7 @@ def explored(ids: npt.ArrayLike, share: float, *, salt: str) -> npt.NDArray[np.b
     return np.array([int.from_bytes(digest, "big") < limit for digest in drawn], dtype=bool)
 
 
-def score_rows(scored: pd.DataFrame, as_of: date, *, promise: str) -> pd.DataFrame:
+def score_rows(scored: pd.DataFrame, as_of: date, *, promise: str, explore_share: float) -> pd.DataFrame:
     """Return scored leads as rows of the canonical table ``scores``, with what was decided and promised (`ROWS`)."""
     rows = pd.DataFrame(
         {
@@ -126,6 +128,7 @@ def score_rows(scored: pd.DataFrame, as_of: date, *, promise: str) -> pd.DataFra
             "qualified": scored["qualified"].astype(bool),
             "explore": scored["explore"].astype(bool),
             "promise": promise,
+            "explore_share": explore_share,
         }
     )
     return rows[list(ROWS)]

@@ -19,9 +19,10 @@ from scipy.special import expit, logit
 from smarketing.company.definitions import Definitions
 from smarketing.company.scoring import Scoring
 from smarketing.company.tables import CompanyError
-from smarketing.estimates.calibration import brier_skill, calibration_line
+from smarketing.estimates.calibration import brier_skill
 from smarketing.estimates.drift import design_effect, population_stability
 from smarketing.measures.scope import Scope
+from smarketing.measures.scoring.giving.level import is_clear, shift_of, side_of
 from smarketing.measures.scoring.leads.labels import days_seen, labels_at
 from smarketing.measures.scoring.leads.sample import Sample
 from smarketing.measures.scoring.models.model_card import FeatureSummary
@@ -36,15 +37,6 @@ RECENT_DAYS = 28
 UNMET = 0.2
 """Above this share of values that training never held, a category no longer means what the model learned."""
 
-SURE = 0.99
-"""An alarm that is asked every week, of a model whose own level was estimated, has to be surer than 95 %."""
-
-MATTERS = 0.1
-"""A shift of level below this (a tenth of the odds) is no reason to call a model aged, however sure."""
-
-FEWEST_DRAWS = 400
-"""Draws of the bootstrap that an interval this sure needs."""
-
 State = Literal["holds", "recalibrate", "refit", "cannot tell"]
 
 
@@ -57,8 +49,8 @@ class Monitor:
     of values that training never held). ``watched`` recent leads are behind it. ``since`` is the validity on leads of
     ``first`` to ``last``, scored after those that the model was judged on, whose outcome is known by now; ``shift`` the
     log-odds by which probabilities have been too low since (above 0) or too high, with its 99 % interval. ``state`` and
-    ``why`` say what follows: ``holds``, ``recalibrate`` (order is right, level is off),
-    ``refit`` (no better than the base rate any more), ``cannot tell``.
+    ``why`` say what follows: ``holds``, ``recalibrate`` (level is off; ``why`` says where it is not known whether the
+    order still beats the base rate), ``refit`` (no better than the base rate any more), ``cannot tell``.
     """
 
     drift: pd.DataFrame
@@ -216,10 +208,7 @@ def _since(
     if found.reason:
         return found, nothing, nothing
 
-    def level(times: npt.NDArray[np.float64] | None) -> float:
-        return calibration_line(probability, leads.outcome, times).intercept
-
-    shift = measured("shift", level, leads, draws=max(draws, FEWEST_DRAWS), seed=seed, level=SURE)
+    shift = shift_of(leads, probability, draws=draws, seed=seed)
     mended = expit(logit(np.clip(probability, 1e-12, 1 - 1e-12)) + shift.value)
 
     def skill(times: npt.NDArray[np.float64] | None) -> float:
@@ -236,14 +225,25 @@ def _state(since: Validity, shift: Measured, skill: Measured) -> tuple[State, st
             f"on {since.n:,} leads since, its probabilities, their level mended, are surely no better than the base "
             f"rate (Brier skill {skill.value:.3f}, 95% interval up to {skill.upper:.3f})"
         )
-    if not skill.lower > 0:
-        return "cannot tell", (
-            f"the {since.n:,} leads since are too few to say whether its probabilities still beat the base rate (Brier "
-            f"skill {skill.value:.3f}, 95% interval from {skill.lower:.3f})"
-        )
-    if (shift.lower > 0 or shift.upper < 0) and abs(shift.value) >= MATTERS:
+    unsure = f"(Brier skill {skill.value:.3f}, 95% interval from {skill.lower:.3f})"
+    better = skill.lower > 0
+    # A level that is surely off is mended whatever the order is worth, which takes more leads to see.
+    if side_of(shift):
         side = "more" if shift.value > 0 else "fewer"
-        return "recalibrate", f"of {since.n:,} leads since, clearly {side} got there than it promised"
+        why = f"of {since.n:,} leads since, clearly {side} got there than it promised"
+        order = f"; whether their order still beats the base rate cannot be told yet {unsure}"
+        return "recalibrate", why if better else why + order
+    if not better:
+        return "cannot tell", (
+            f"the {since.n:,} leads since are too few to say whether its probabilities still beat the base rate "
+            f"{unsure}"
+        )
+    if is_clear(shift):
+        side = "low" if shift.value > 0 else "high"
+        return "holds", (
+            f"on {since.n:,} leads since, its probabilities are too {side} by {abs(shift.value):.2f} in log-odds, too "
+            "little to matter"
+        )
     return "holds", f"on {since.n:,} leads since, nothing says that its probabilities are off"
 
 

@@ -1,8 +1,8 @@
 """What a lead did before its moment: contacts counted, dated and weighted, each of them dated strictly earlier.
 
 Three streams: ``touches`` of the lead itself; ``account_touches``, those of its account's other leads and of nobody by
-name; ``marketing_activities``, actions that people of a marketing team logged with the lead. What sales did is never a
-feature: it follows from what sales thought of the lead.
+name; ``marketing_activities``, actions that people of a marketing team logged with the lead, its replies aside. What
+sales did is never a feature: it follows from what sales thought of the lead.
 
 Contacts of the last 90 days before the moment enter, so that a company's first leads are not poorer than its last only
 because its records begin. The decayed count gives a contact half its weight every 14 days; it is a sum of whole
@@ -20,7 +20,7 @@ import ibis
 import ibis.expr.types as ir
 
 from smarketing.company.input_columns import snake
-from smarketing.company.tables import Company, CompanyError
+from smarketing.company.tables import REPLY, Company, CompanyError
 from smarketing.measures.scoring.leads.moments import AT, LATEST
 from smarketing.measures.scoring.leads.present import marketing_owners
 from smarketing.measures.scoring.leads.sample import Feature
@@ -136,7 +136,7 @@ def _events(company: Company, stream: Stream) -> ir.Table:
         joined = events.left_join(leads, events.lead_id == leads.of_lead)
         of = ibis.coalesce(joined["account_id"], joined["their_account"])
         return joined.select("at", *DIMENSIONS, of=of, lead=joined["lead_id"]).filter(ibis._.of.notnull())
-    theirs = events.semi_join(marketing_owners(company), "owner_id")
+    theirs = events.filter(events.kind != REPLY).semi_join(marketing_owners(company), "owner_id")
     return theirs.select("at", of=theirs.lead_id).filter(ibis._.of.notnull())
 
 

@@ -32,7 +32,7 @@ from smarketing.measures.view import View
 
 MOST_ROWS = 300_000
 NEW_DAYS = 7
-"""Leads are given out for so many days after their moment: a weekly schedule gives out each once or twice."""
+"""Leads are given out on so many days, that of their moment included: a weekly schedule gives out each once."""
 
 MOST_LEVELS, FEW_LEVELS, LEVEL_SHARE = 200, 10, 0.2
 """Text is free with more levels than the first, or with more than the second and than this share of the rows."""
@@ -92,9 +92,9 @@ def read(
 ) -> Sample:
     """Bring leads at their scoring moment to Python with the features of a model.
 
-    With ``new_only`` just those whose moment was at most `NEW_DAYS` days ago, open or not (of a flat export, those
-    without an outcome). A probability is that of a lead at its moment; one that has been open for long has a lower one.
-    These are all brought, of others at most ``most`` as `draw` does.
+    With ``new_only`` just those of the last `NEW_DAYS` days, the as-of day included, open or not (of a flat export,
+    those without an outcome). A probability is that of a lead at its moment; one that has been open for long has a
+    lower one. These are all brought, of others at most ``most`` as `draw` does.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def read(
     if new_only:
         new = rows[STATUS] == OPEN
         if found.dated:
-            since = view.as_of - timedelta(days=min(NEW_DAYS, int(scoring.within_days or 0)))
+            since = view.as_of - timedelta(days=min(NEW_DAYS - 1, int(scoring.within_days or 0)))
             new = rows[AT] >= ibis.literal(datetime.combine(since, time.min))
         rows = rows.filter(new)
     else:

@@ -9,7 +9,7 @@ import ibis
 import ibis.expr.types as ir
 
 from smarketing.company.scoring import Scoring
-from smarketing.company.tables import Company, CompanyError
+from smarketing.company.tables import REPLY, Company, CompanyError
 from smarketing.company.wrong_keys import nearest
 from smarketing.measures.scoring.leads.moments import AT
 from smarketing.measures.view import View
@@ -38,10 +38,13 @@ def with_present(view: View, rows: ir.Table, scoring: Scoring) -> ir.Table:
 
 
 def with_worked(company: Company, rows: ir.Table) -> ir.Table:
-    """Add `WORKED`, whether sales ever logged an action with the lead, where the company records actions of leads."""
+    """Add `WORKED`, whether sales ever logged an action with the lead, where the company records actions of leads.
+
+    A lead's own reply is no action of sales, whoever it is logged under.
+    """
     if not company.records("activities", "lead_id"):
         return rows
-    actions = company.table("activities")
+    actions = company.table("activities").filter(ibis._.kind != REPLY)
     if company.records("activities", "owner_id") and company.records("owners", "team"):
         actions = actions.anti_join(marketing_owners(company), "owner_id")
     touched = actions.filter(actions.lead_id.notnull()).select(touched="lead_id").distinct()

@@ -24,7 +24,8 @@ from smarketing.measures.scoring.worth.validity import PER, Leads
 FloatArray = npt.NDArray[np.float64]
 
 POINTS = 40
-"""How many thresholds a curve is drawn at, besides those that have a name."""
+"""How many thresholds a curve is drawn at twice, by shares of leads and evenly up to the highest probability, besides
+those that have a name: shares alone would leave the few leads of high probability to one straight line."""
 
 CLOSE = 0.01
 """A rate within a point of its promise keeps it: with enough leads any difference is clear, however small."""
@@ -86,8 +87,9 @@ def cost_curve(
     units = leads.units
     full = _capacity_threshold(p, places.rows.weight, leads.capacity * (leads.weeks if leads.week is not None else 1))
     marks = {"agreed": agreed, "break-even": even, "capacity": full}
+    shares = np.linspace(0, 1, POINTS + 1)
     grid = np.unique(
-        np.concatenate([[0.0], np.quantile(p, np.linspace(0, 1, POINTS + 1), method="nearest"), list(marks.values())])
+        np.concatenate([np.quantile(p, shares, method="nearest"), shares * p.max(initial=0.0), list(marks.values())])
     )
     order = np.argsort(-p, kind="stable")
     upto = np.searchsorted(-p[order], -grid, side="right")

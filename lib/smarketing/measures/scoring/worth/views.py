@@ -87,8 +87,8 @@ class Stability:
     """Whether the score holds over time and in each segment.
 
     ``rows``: a row a group: ``by`` (quarter, region, source), ``group``, ``n``, ``events``, ``auc`` with ``auc_lower``
-    and ``auc_upper``, ``predicted`` and observed ``rate`` with ``lower`` and ``upper``, ``off`` where the two differ
-    beyond chance (Bonferroni: sure for all groups together), ``reason`` where withheld.
+    and ``auc_upper``, ``predicted`` and observed ``rate`` with ``lower`` and ``upper`` (Bonferroni: sure for all
+    groups together), ``off`` where the prediction is outside of these, ``reason`` where withheld.
     """
 
     rows: pd.DataFrame
@@ -121,14 +121,13 @@ def stability(study: Study, evidence: Evidence, *, most: int = 8, draws: int = 2
             if not judged.reason:
                 auc = judged.measure("auc")
                 sums[len(rows)] = cluster_sums(part.cluster, part.weight, part.outcome)
-                rate = share(sums[len(rows)])
                 row |= {"auc": auc.value, "auc_lower": auc.lower, "auc_upper": auc.upper}
                 row |= {"predicted": float((part.weight * probability).sum() / part.weight.sum())}
-                row |= {"rate": rate.value, "lower": rate.lower, "upper": rate.upper}
             rows.append(row)
     # Of many groups one looks off by chance, so the interval that decides is widened by how many are looked at.
     for at, one in sums.items():
         wide = share(one, confidence=1 - 0.05 / len(sums))
+        rows[at] |= {"rate": wide.value, "lower": wide.lower, "upper": wide.upper}
         rows[at]["off"] = not wide.lower <= float(rows[at]["predicted"]) <= wide.upper  # type: ignore[arg-type]
     return Stability(pd.DataFrame(rows, columns=columns), leads.what)
 
