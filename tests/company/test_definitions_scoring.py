@@ -51,6 +51,7 @@ ONE = (
     "of leads in a flat export)"
 )
 CAPACITY = "with `to_stage` say `weekly_capacity` and leave `capacity_share` out: how many leads sales can work"
+MISSING = "`weekly_capacity` is missing: with `to_stage` it says how many leads sales can work"
 SHARE = "with `outcome` say `capacity_share` and leave `weekly_capacity` out: how many leads sales can work"
 REACHABLE = "a lead that enters the funnel can reach mql, sql, opportunity, won"
 
@@ -72,9 +73,11 @@ REACHABLE = "a lead that enters the funnel can reach mql, sql, opportunity, won"
         ({"to_stage": "sal"}, f"the file: scoring: to_stage is 'sal'; {REACHABLE}."),
         ({"to_stage": "lead"}, f"the file: scoring: to_stage is 'lead'; {REACHABLE}."),
         ({"to_stage": "lost"}, f"the file: scoring: to_stage is 'lost'; {REACHABLE}."),
-        ({"threshold": 1.5}, "scoring.threshold: Input should be less than or equal to 1; got 1.5."),
-        ({"threshold": -0.1}, "scoring.threshold: Input should be greater than or equal to 0; got -0.1."),
-        ({"threshold": float("nan")}, "scoring.threshold: Input should be less than or equal to 1; got nan."),
+        ({"threshold": 15}, "scoring.threshold: a share between 0 and 1: write 0.15 for 15 %; got 15."),
+        ({"exploration_share": 5}, "scoring.exploration_share: a share between 0 and 1: write 0.05 for 5 %; got 5."),
+        ({"bands": {"A": 25}}, "scoring.bands.A: a share between 0 and 1: write 0.25 for 25 %; got 25."),
+        ({"threshold": -0.1}, "scoring.threshold: a share between 0 and 1; got -0.1."),
+        ({"threshold": float("nan")}, "scoring.threshold: a share between 0 and 1; got nan."),
         ({"cost_of_working": float("inf")}, "scoring.cost_of_working: Input should be a finite number; got inf."),
         ({"weekly_capacity": 0}, "scoring.weekly_capacity: Input should be greater than or equal to 1; got 0."),
         ({"margin": 0}, "scoring.margin: Input should be greater than 0; got 0."),
@@ -94,9 +97,13 @@ REACHABLE = "a lead that enters the funnel can reach mql, sql, opportunity, won"
         ),
         ({"capacitie": 3}, "scoring.capacitie: there is no such name. Did you mean 'capacity_share'?"),
         ({"cost_of_working": None}, "scoring.cost_of_working: is missing and has no default."),
-        ({"weekly_capacity": None}, f"scoring: {CAPACITY}."),
+        ({"weekly_capacity": None}, f"scoring: {MISSING}."),
         ({"capacity_share": 0.2}, f"scoring: {CAPACITY}."),
         ({"to_stage": None, "within_days": None, "outcome": "bought"}, f"scoring: {SHARE}."),
+        (
+            {"to_stage": None, "within_days": None, "outcome": "bought", "weekly_capacity": None},
+            "scoring: `capacity_share` is missing: with `outcome` it says how many leads sales can work.",
+        ),
         (
             {"state": "agreed", "sales_owner": "VP Sales"},
             "scoring: an agreed entry needs sales_owner, marketing_owner and agreed_on.",

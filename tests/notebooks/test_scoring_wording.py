@@ -484,6 +484,27 @@ def test_methods_say_what_decides_and_how_surely() -> None:
     assert "99% for the level of probabilities" in told["Intervals"]
 
 
+@pytest.mark.parametrize(
+    ("dated", "new", "against"),
+    [
+        (True, "scored in the last 7 days and still open", "400 leads of the last 28 days against"),
+        (False, "without an outcome yet", "All 400 leads of the export against"),
+    ],
+)
+def test_an_export_without_days_has_no_last_days(dated: bool, new: str, against: str) -> None:
+    scored = given(2, 1).scored.assign(band="A", lead_id="L", probability=0.2, reasons_for="", reasons_against="")
+    told: Any = SimpleNamespace(scored=scored, dated=dated)
+    drift = pd.DataFrame({"label": ["Source"], "index": 0.3, "cutoff": 0.1, "moved": True, "unmet": 0.0})
+    seen = replace(monitor(), dated=dated, drift=drift, since=None)
+    assert {figure.period for figure in scoring_watch.key_figures(seen, told)} == {new}
+    assert f"New: {new}." in scoring_watch.who_comes_first(told, ["a.csv"])[0].html
+    assert against in scoring_watch.are_leads_alike(seen)[0].html
+    saved: Any = SimpleNamespace(card=SimpleNamespace(family="scorecard", known_at=None))
+    (moved,) = [one for one in scoring_watch.findings(seen, looked_back(), told, saved) if one.evidence == "tab-drift"]
+    assert moved.basis.startswith(against)
+    assert moved.claim == f"1 feature of {'new ' if dated else ''}leads moved beyond chance."
+
+
 def test_what_moved_is_named_or_nothing_did() -> None:
     assert scoring_watch.drift_title(monitor()) == "No feature moved beyond chance"
     assert scoring_watch.drift_title(monitor(moved=("Source",))) == "Moved beyond chance: source"
@@ -569,3 +590,14 @@ def test_fifths_and_disagreement_say_when_they_cannot_tell() -> None:
     assert title(0.0, 0.01, 0.0) == (
         f"{start} is not seen to change it (0.0 pts); among the unlikely moved most it is +8.0 pts, not told apart"
     )
+
+
+def test_what_competes_for_places_is_counted_in_whole_weeks() -> None:
+    def counted(week: Any) -> dict[str, tuple[int, str]]:
+        leads = SimpleNamespace(week=week, in_whole_weeks=np.array([1.0, 0.0]), weight=np.ones(2))
+        found = study(validity(), leads=leads)
+        return {f.name: (f.n, f.n_label) for f in scoring_findings.key_figures(found, None, None, definitions())}  # type: ignore[arg-type]
+
+    assert counted(np.array([1, -1]))["score_lift"] == (1, "leads in whole weeks")
+    assert counted(np.array([1, -1]))["score_auc"] == (1_000, "leads")
+    assert counted(None)["score_lift"][1] == "leads"

@@ -55,7 +55,8 @@ def test_an_unknown_unit_is_refused() -> None:
 
 @pytest.mark.parametrize(("value", "unit", "text"), [
     (0.024, "share", "+2.4 pts"), (-410_000, "money:USD", "−$410K"), (27, "count", "+27"), (-3, "days", "−3 days"),
-    (0.00001, "share", "0.0 pts"), (0, "money:USD", "$0"), (0.2, "money:USD", "$0"),
+    (0.00001, "share", "0.0 pts"), (0, "money:USD", "$0"), (0.2, "money:USD", "+$0.20"),
+    (0.002, "money:USD", "$0"),
 ])  # fmt: skip
 def test_a_difference_carries_its_sign_unless_it_prints_as_zero(value: float, unit: str, text: str) -> None:
     assert formats.difference(value, unit) == text

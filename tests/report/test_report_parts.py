@@ -70,7 +70,7 @@ def test_prose_escapes_markup_and_gives_headings_their_own_ids() -> None:
 
 def test_a_block_shows_itself_in_jupyterlab_in_its_own_style() -> None:
     data, metadata = blocks.note("<b>Careful</b>")._repr_mimebundle_()
-    assert data["text/plain"] == "<b>Careful</b>"
+    assert data["text/plain"] == "<b>Careful</b>."
     assert data["text/html"].startswith('<div class="smk-block"><style>.smk-block{')
     assert "&lt;b&gt;Careful&lt;/b&gt;" in data["text/html"]
     assert '[data-jp-theme-light="false"] .smk-block{color-scheme:dark}' in data["text/html"]
@@ -112,3 +112,21 @@ def test_blocks_refuse_what_they_cannot_show() -> None:
 def test_checks_are_counted_among_those_that_applied(outcomes: list[str], text: str) -> None:
     made = [samples.Check(code=str(i), question="q", outcome=o, detail="") for i, o in enumerate(outcomes)]  # type: ignore[arg-type]
     assert blocks.checks(made).text == text
+
+
+def test_a_tile_without_a_period_before_by_nature_does_not_miss_one() -> None:
+    def tile(**changes: object) -> str:
+        return blocks.key_numbers([samples.key_figure(prior=None, change=None, **changes)]).html
+
+    assert "not known" in tile() and "12 weeks before" in tile()
+    by_nature = tile(prior_label="")
+    assert "not known" not in by_nature and "Target 42.0%" in by_nature
+
+
+def test_names_in_notes_are_set_as_code_and_sentences_end() -> None:
+    shown = blocks.note("Map `lost_<reason>` first", heading="No losses.")
+    assert "Map <code>lost_&lt;reason&gt;</code> first." in shown.html and shown.text.endswith("first.")
+    assert blocks.not_applicable("It", "no `assignments` table is mapped").html.count("<code>assignments</code>") == 1
+    for said in ("A single ` stays", "One `` two", "<b>`x`</b>"):
+        page = blocks.note(said).html
+        assert "<b>" not in page and ("<code>" in page) == ("`x`" in said)

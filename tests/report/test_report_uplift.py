@@ -182,7 +182,7 @@ def test_the_fifths_name_those_that_an_account_keeps_together(found: Uplift) -> 
 
 def test_without_an_experiment_one_sentence_is_left() -> None:
     shown = who_is_worth_contacting(NotApplicable("no experiment is named"))
-    assert [block.text for block in shown] == ["Who is worth contacting: not applicable. No experiment is named"]
+    assert [block.text for block in shown] == ["Who is worth contacting: not applicable. No experiment is named."]
 
 
 @pytest.mark.parametrize(

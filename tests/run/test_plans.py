@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from small_projects import project_at
 from smarketing.measures.scope import Scope
-from smarketing.run.plans import AlignmentReport, PipelineReview, PlanError, plan_of, project, read_plan
+from smarketing.run.plans import AlignmentReport, PipelineReview, PlanError, ScoreLeads, plan_of, project, read_plan
+from smarketing.run.scores import expect_model
 
 NAMES = "case, as_of, definitions, decisions, inputs, data, region, source, owner, segment, redact, targets, breakdown"
 
@@ -250,3 +251,12 @@ def test_an_alignment_report_without_anything_recorded_says_what_there_is(
     )
     # Asking leaves nothing behind.
     assert not (laid / "reports").exists()
+
+
+def test_scoring_again_without_a_study_stops_before_a_company_is_opened(tmp_path: Path) -> None:
+    reports = str(tmp_path / "reports")
+    for day, when in (("2026-11-15", " by 2026-11-15"), (None, "")):
+        plan = ScoreLeads.model_validate({"reports": reports, "as_of": day, "inputs": "params/inputs/absent.yml"})
+        with pytest.raises(PlanError, match=f"There is no saved model of case 'demo'{when} in {reports}. Run 40_"):
+            expect_model(plan)
+    expect_model(ScoreLeads(reports=reports, model="reports/some/model"))

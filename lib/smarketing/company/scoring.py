@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from smarketing.company.entry import Entry, Name
 
@@ -14,7 +14,15 @@ COLUMNS = (
 )  # fmt: skip
 """The columns of the list of scored leads."""
 
-Probability = Annotated[float, Field(ge=0, le=1)]
+
+def _share(value: float) -> float:
+    if not 0 <= value <= 1:
+        percent = f": write {value / 100:g} for {value:g} %" if 1 < value <= 100 else ""
+        raise ValueError(f"a share between 0 and 1{percent}")
+    return value
+
+
+Probability = Annotated[float, AfterValidator(_share)]
 
 
 class Scoring(Entry):
@@ -83,8 +91,10 @@ class Scoring(Entry):
                 raise ValueError(f"`{name}` counts days, and a label by `outcome` has none; leave it out")
         ways = ("weekly_capacity", "capacity_share")
         needed, other = ways if self.outcome is None else reversed(ways)
+        label = "to_stage" if self.outcome is None else "outcome"
+        if getattr(self, needed) is None and getattr(self, other) is None:
+            raise ValueError(f"`{needed}` is missing: with `{label}` it says how many leads sales can work")
         if getattr(self, needed) is None or getattr(self, other) is not None:
-            label = "to_stage" if self.outcome is None else "outcome"
             raise ValueError(f"with `{label}` say `{needed}` and leave `{other}` out: how many leads sales can work")
         return self
 

@@ -11,6 +11,7 @@ from smarketing.company.definitions import Definitions, Kpi
 from smarketing.company.entry import Entry
 from smarketing.report import blocks, formats
 from smarketing.report.blocks import Block
+from smarketing.report.scoring_agreed import agreed_on_score
 
 STATES = {"agreed": "agreed", "proposed": "proposed, not agreed", "assumed": "assumed, not agreed"}
 
@@ -65,10 +66,11 @@ GLOSSARY = (
 )
 
 
-def definitions(agreed: Definitions) -> Block:
+def definitions(agreed: Definitions, *, score: bool = False) -> Block:
     """Print the stages, figures and limits in force, each with how firm it is and who owns it.
 
-    What holds for several terms in a row is said at the first of them.
+    With ``score`` what is in force on the score too. What holds for several terms in a row is said at the first of
+    them.
     """
     windows, evidence = agreed.windows, agreed.evidence
     terms: list[tuple[str, str, Entry]] = [
@@ -90,6 +92,8 @@ def definitions(agreed: Definitions) -> Block:
         ("Smallest group shown", str(agreed.privacy.smallest_group), agreed.privacy),
         ("Reporting currency", agreed.money.reporting_currency, agreed.money),
     ]
+    if score and agreed.scoring is not None:
+        terms += [(term, meaning, agreed.scoring) for term, meaning in agreed_on_score(agreed.scoring, agreed)]
     rows, before = [], None
     for term, meaning, entry in terms:
         rows.append((term, meaning, *(("", "") if _firm(entry) == before else _firm(entry))))

@@ -125,7 +125,7 @@ def _score_trusted(score: KeyFigure) -> Answer:
     if score.value is None or score.target is None:
         return Answer("score", question, "cannot tell", score.reason or "its lift is not known")
     why = (
-        f"on {formats.count(score.n)} leads its lift is {formats.number(score.value)} "
+        f"on {formats.count(score.n)} {score.n_label} its lift is {formats.number(score.value)} "
         f"({formats.interval(score.lower, score.upper, 'number')}), and {formats.number(score.target)} is the minimum "
         "of the definitions"
     )

@@ -14,10 +14,13 @@ SOURCE = "the saved model on the company's new leads"
 SHOWN = 3
 
 
-def scored_leads(scored: pd.DataFrame, files: Sequence[str], *, dated: bool = True) -> list[Block]:
+def scored_leads(
+    scored: pd.DataFrame, files: Sequence[str], *, dated: bool, capacity: int | None = None
+) -> list[Block]:
     """Show new leads by band, and the best of them with their reasons; ``files`` stand beside the report.
 
-    In an export without dates (``dated`` False) new are those without an outcome.
+    In an export without dates (``dated`` False) new are those without an outcome. ``capacity`` is how many leads sales
+    can work in a week, where that is known.
     """
     beside = f"Files beside this report: {formats.listed(list(files))}."
     if scored.empty:
@@ -41,9 +44,9 @@ def scored_leads(scored: pd.DataFrame, files: Sequence[str], *, dated: bool = Tr
         title=f"{formats.many(len(scored), 'new lead')} scored, {formats.count(qualified)} qualified and "
         f"{formats.count(explored)} drawn to be worked anyway",
         formats=dict.fromkeys(("New leads", "Qualified", "Drawn to be worked anyway"), "count"),
-        subtitle=f"New: {f'scored in the last {NEW_DAYS} days and still open' if dated else 'without an outcome yet'}. "
+        subtitle=f"New: {new_words(dated=dated)}. "
         "Some leads below the threshold are drawn at random and worked all the same, so that a wrong score is noticed. "
-        f"{beside}",
+        f"{_beyond(len(scored), capacity)}{beside}",
         source=SOURCE,
     )
     best = scored.head(SHOWN)
@@ -68,3 +71,18 @@ def scored_leads(scored: pd.DataFrame, files: Sequence[str], *, dated: bool = Tr
         source=SOURCE,
     )
     return [by_band, reasons]
+
+
+def new_words(*, dated: bool) -> str:
+    """Say which leads count as new, within a sentence."""
+    return f"scored in the last {NEW_DAYS} days and still open" if dated else "without an outcome yet"
+
+
+def _beyond(listed: int, capacity: int | None) -> str:
+    """Say that the list is longer than what sales can work in a week, where it is."""
+    if capacity is None or listed <= capacity:
+        return ""
+    return (
+        f"The list has {formats.many(listed, 'lead')} and sales can work {formats.count(capacity)} a week: it is "
+        "in the order of the score, so work it from the top. "
+    )

@@ -73,6 +73,11 @@ GLOSSARY = (
     ("Account", "a company; several leads may belong to one, and they succeed and fail together"),
     ("AUC", "how often a good lead stands above another one; 50% is chance"),
     ("Band", "a range of probability with a letter; what it promises is its mean probability"),
+    (
+        "Calibration slope",
+        "how far probabilities spread against what came true: 1 is right, below 1 they are too extreme, above 1 too "
+        "timid",
+    ),
     ("Caught at capacity", "the share of all good leads that is among those that sales can work"),
     ("Break-even", "the probability from which on a lead is worth the cost of working it"),
     ("Brier skill", "how much of the error of always saying the average the probabilities save; 0 is nothing"),
@@ -80,6 +85,18 @@ GLOSSARY = (
     ("Capacity", "how many leads sales can work in a week"),
     ("Exploration", "leads below the line that are worked all the same, drawn at random, so that errors are noticed"),
     ("Lift", "how many times as many good leads are among those picked as among as many picked at random"),
+    (
+        "LK01 to LK06",
+        "the signs of the leakage audit of 40_lead_scoring that a column knows the outcome; its table says what each "
+        "means",
+    ),
+    ("Log-odds", "the logarithm of the probability over its opposite; in it the parts of a score add up"),
+    ("Out of fold", "each lead scored by a model fitted on the others, its account's leads left out too"),
+    (
+        "Qini",
+        "what contact adds as more of a list is contacted, best by a score first; the coefficient is its area over "
+        "that of a random order",
+    ),
     ("Qualified (MQL)", "a lead at or above the threshold of the definitions"),
     ("Scoring moment", "when a lead is scored; nothing dated later is used"),
 )
@@ -126,6 +143,7 @@ def key_figures(
     accounts = "95% interval from drawing whole accounts"
 
     # What competes for places is judged in whole weeks only.
+    weekly = study.leads.week is not None
     in_weeks = int((study.leads.in_whole_weeks > 0).sum())
 
     def of(name: str, label: str, unit: Unit, measured: Measured, evidence: str, **more: object) -> KeyFigure:
@@ -139,7 +157,7 @@ def key_figures(
             upper=_finite(measured.upper) if shown else None,
             interval=accounts,
             n=in_weeks if name in AT_CAPACITY else found.n,
-            n_label="leads",
+            n_label="leads in whole weeks" if weekly and name in AT_CAPACITY else "leads",
             period=period,
             higher_is_better=True,
             maturity="final",

@@ -8,17 +8,18 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from smarketing.company.scoring import Scoring
 from smarketing.measures.results import Finding, KeyFigure, Status
 from smarketing.measures.scoring.giving.deploy import Given
 from smarketing.measures.scoring.giving.given import LookBack
 from smarketing.measures.scoring.giving.level import MATTERS, is_clear, side_of
-from smarketing.measures.scoring.giving.monitor import Monitor
+from smarketing.measures.scoring.giving.monitor import RECENT_DAYS, Monitor
 from smarketing.measures.scoring.models.saving import Saved
 from smarketing.measures.view import View
 from smarketing.report import formats, scoring_given
 from smarketing.report.agreements import agreement_line
 from smarketing.report.blocks import Block, note, table
-from smarketing.report.scored_leads import scored_leads
+from smarketing.report.scored_leads import new_words, scored_leads
 from smarketing.report.scoring_findings import GLOSSARY as SCORING_GLOSSARY
 from smarketing.report.scoring_findings import THEME
 from smarketing.report.scoring_wording import NAMES, first, measured_text, rounded
@@ -164,12 +165,18 @@ def are_leads_alike(watched: Monitor) -> list[Block]:
             id="tab-drift",
             title=drift_title(watched),
             formats={"Stability index": "number", "Chance gives up to": "number", "Values never met": "share"},
-            subtitle=f"{formats.count(watched.watched)} leads of the last weeks against the training leads; the twelve "
-            "features that moved most.",
+            subtitle=f"{_watched(watched)} against the training leads; the twelve features that moved most.",
             source=SOURCE,
             emphasis=frame["moved"].tolist(),
         )
     ]
+
+
+def _watched(watched: Monitor) -> str:
+    """Say which leads were held against those that the model learned from."""
+    if watched.dated:
+        return f"{formats.many(watched.watched, 'lead')} of the last {RECENT_DAYS} days"
+    return f"All {formats.many(watched.watched, 'lead')} of the export"
 
 
 def drift_title(watched: Monitor) -> str:
@@ -180,17 +187,19 @@ def drift_title(watched: Monitor) -> str:
     return f"Moved beyond chance: {first([formats.inside(label) for label in moved], 3)}"
 
 
-def who_comes_first(given: Given, files: Sequence[str]) -> list[Block]:
+def who_comes_first(given: Given, files: Sequence[str], agreed: Scoring) -> list[Block]:
     """Show the new leads by band, and the best with their reasons."""
-    return scored_leads(given.scored, files)
+    return scored_leads(given.scored, files, dated=given.dated, capacity=agreed.weekly_capacity)
 
 
 def key_figures(watched: Monitor, given: Given) -> tuple[KeyFigure, ...]:
     """Return what the ledger keeps: leads scored and qualified, and validity since where there is any."""
     scored = given.scored
     figures = [
-        _count("scored", "New leads scored", len(scored), len(scored)),
-        _count("qualified", "New leads qualified by score", int(scored["qualified"].sum()), len(scored)),
+        _count("scored", "New leads scored", len(scored), len(scored), dated=given.dated),
+        _count(
+            "qualified", "New leads qualified by score", int(scored["qualified"].sum()), len(scored), dated=given.dated
+        ),
     ]
     since = watched.since
     if since is None:
@@ -221,7 +230,7 @@ def key_figures(watched: Monitor, given: Given) -> tuple[KeyFigure, ...]:
     return tuple(figures)
 
 
-def _count(name: str, label: str, value: int, of: int) -> KeyFigure:
+def _count(name: str, label: str, value: int, of: int, *, dated: bool) -> KeyFigure:
     return KeyFigure(
         name=name,
         label=label,
@@ -232,7 +241,7 @@ def _count(name: str, label: str, value: int, of: int) -> KeyFigure:
         interval="Complete, not sampled.",
         n=of,
         n_label="new leads",
-        period="scored in the last 7 days and still open",
+        period=new_words(dated=dated),
         higher_is_better=True,
         maturity="final",
         status="no target",
@@ -257,9 +266,10 @@ def findings(watched: Monitor, back: LookBack, given: Given, saved: Saved) -> li
         said.append(
             Finding(
                 theme=THEME,
-                claim=f"{formats.many(len(watched.moved), 'feature')} of new leads moved beyond chance.",
+                claim=f"{formats.many(len(watched.moved), 'feature')} of {'new ' if watched.dated else ''}leads moved "
+                "beyond chance.",
                 detail=f"{drift_title(watched)}.",
-                basis=f"{formats.count(watched.watched)} recent leads against the training leads",
+                basis=f"{_watched(watched)} against the training leads",
                 evidence="tab-drift",
                 weight=1.1,
             )

@@ -245,3 +245,10 @@ def measured_text(found: Measured) -> str:
 def rounded(text: str) -> str:
     """Return the numbers of a card's text with two decimals."""
     return re.sub(r"-?\d+\.\d+", lambda found: f"{float(found[0]):.2f}", text).replace("-", formats.MINUS)
+
+
+def two_decimals(value: float, unit: str) -> str:
+    """Return a number with two decimals, or a share; an end of an interval that is not bounded is open."""
+    if not math.isfinite(value):
+        return "open"
+    return formats.share(value) if unit == "share" else f"{value:.2f}".replace("-", formats.MINUS)

@@ -31,6 +31,22 @@ def model_folder(plan: ScoreLeads, as_of: date) -> Path:
     return found
 
 
+def expect_model(plan: ScoreLeads) -> None:
+    """Stop with `PlanError` where there is no saved model, before a company is opened, which may take long.
+
+    Without a day in the plan any day's model will do here; `model_folder` asks again once the day is known.
+    """
+    if plan.as_of is not None:
+        model_folder(plan, plan.as_of)
+    elif plan.model is None:
+        reports = plan.path(plan.reports)
+        if published(reports, "40_lead_scoring", plan.case, "report.html", until=date.max) is None:
+            raise PlanError(
+                f"There is no saved model of case {plan.case!r} in {plan.reports}. Run 40_lead_scoring for the case "
+                "first, or name a folder as `model`."
+            )
+
+
 def write_score(given: Given | None, folder: Path, headers: Mapping[str, str]) -> tuple[str, ...]:
     """Write what a scoring notebook gives out beside its report, and return the names of the files.
 

@@ -15,8 +15,9 @@ from small_companies import company_of
 from smarketing.company.tables import Company
 from smarketing.estimates.clusters import share
 from smarketing.estimates.scored import cluster_sums
-from smarketing.measures.scoring.giving.given import DRAWN, LEFT, SYSTEM, LookBack, look_back
+from smarketing.measures.scoring.giving.given import DRAWN, LEFT, LookBack, look_back
 from smarketing.measures.scoring.giving.level import FEWEST_DRAWS
+from smarketing.measures.scoring.leads.present import SYSTEM
 from smarketing.measures.scoring.leads.sample import Sample
 from smarketing.measures.scoring.study_card import promise_of
 

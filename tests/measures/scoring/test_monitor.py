@@ -96,10 +96,19 @@ def test_only_leads_since_the_judged_days_whose_days_are_over_count() -> None:
 def test_with_nothing_known_since_it_cannot_tell() -> None:
     drawn, _ = dated_leads(9_000)
     saved = saved_on(drawn.sample)
-    late = replace(saved.card, validity=((JUDGED, AS_OF.isoformat()),))
-    found = watch(drawn.sample, replace(saved, card=late), definitions(), scoring_of(), draws=40)
-    assert found.state == "cannot tell" and not found.aged
-    assert found.why == "too little has come of leads since it was judged (only 0 leads since, fewer than 30)"
+    newest = AS_OF - timedelta(days=HORIZON)
+
+    def seen(judged: date) -> Monitor:
+        late = replace(saved.card, validity=((JUDGED, judged.isoformat()),))
+        return watch(drawn.sample, replace(saved, card=late), definitions(), scoring_of(), draws=40)
+
+    # A study of the same day was judged on all leads that are known.
+    for judged in (AS_OF, newest):
+        found = seen(judged)
+        assert found.state == "cannot tell" and not found.aged
+        assert found.why == "the model was judged on the newest leads whose days are over, so there are none since"
+    found = seen(newest - timedelta(days=1))
+    assert found.state == "cannot tell" and found.why.startswith("too little has come of leads since it was judged (")
 
 
 def test_a_feature_that_moves_is_named_and_the_others_are_not() -> None:

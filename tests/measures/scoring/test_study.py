@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 from scoring_worlds import AS_OF, HORIZON, dated_leads, definitions, feature, flat_leads, scoring_of
+from smarketing.estimates.calibration import cluster_sums
+from smarketing.estimates.clusters import share
 from smarketing.measures.scoring.giving.deploy import scored_leads
 from smarketing.measures.scoring.study import Study, study, whole_weeks
 from smarketing.measures.scoring.worth.study_worth import over_present, promises, thresholds
@@ -118,6 +120,12 @@ def test_the_same_leads_give_the_same_study(found: Study) -> None:
     assert again.later == found.later and (again.probability == found.probability).all()
 
 
+def segment(found: Study) -> np.ndarray:
+    """The quarter of each judged lead, as it is printed."""
+    quarter = pd.PeriodIndex(pd.to_datetime(found.sample.at[found.judged]), freq="Q")  # type: ignore[index]
+    return np.array([f"{one.year} Q{one.quarter}" for one in quarter], dtype=object)
+
+
 def test_views_of_it_add_up(found: Study) -> None:
     evidence = definitions().evidence
     cells = grid(found, evidence).rows  # type: ignore[union-attr]
@@ -128,6 +136,14 @@ def test_views_of_it_add_up(found: Study) -> None:
     steady = stability(found, evidence, draws=40).rows
     for by in ("quarter", "region", "source"):
         assert steady[steady["by"] == by]["n"].sum() == len(found.judged)
+    shown = steady[steady["reason"] == ""]
+    outside = (shown["predicted"] < shown["lower"]) | (shown["predicted"] > shown["upper"])
+    assert len(shown) > 5 and outside.tolist() == shown["off"].tolist()
+    # Wider than one group's own interval, since all groups are looked at.
+    one = shown.iloc[0]
+    first = found.leads.only(segment(found) == one["group"], "x")  # type: ignore[union-attr]
+    alone = share(cluster_sums(first.cluster, first.weight, first.outcome))
+    assert one["lower"] < alone.lower < alone.upper < one["upper"]
 
 
 def test_thresholds_promises_and_money_are_of_the_judged_leads(found: Study) -> None:

@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smarketing.company.definitions import Evidence
-from smarketing.measures.scoring.worth.threshold import band_of, bands, cost_curve, gain_at_capacity, value_at_capacity
+from smarketing.measures.scoring.worth.threshold import (
+    POINTS,
+    band_of,
+    bands,
+    cost_curve,
+    gain_at_capacity,
+    value_at_capacity,
+)
 from smarketing.measures.scoring.worth.validity import Leads
 
 LIMITS = {"A": 0.5, "B": 0.2}
@@ -42,6 +49,18 @@ def test_the_curve_is_what_one_adds_up_by_hand() -> None:
     row = curve.rows[curve.rows["threshold"] == 0.8].iloc[0]
     assert (row["passed"], row["worked"], row["reached"], row["value"]) == (1.0, 1.0, 1.0, 80.0)
     assert curve.per == "a week" and curve.rows["threshold"].is_monotonic_increasing
+
+
+def test_a_curve_is_drawn_where_few_leads_are_too() -> None:
+    """One lead in a hundred is likely: by shares of leads alone nothing would be drawn between 0.1 and 0.9."""
+    p = np.where(np.arange(400) < 4, 0.9, np.linspace(0.01, 0.1, 400))
+    leads = Leads(
+        what="leads", outcome=(np.arange(400) % 3 == 0).astype(float), weight=np.ones(400), cluster=np.arange(400),
+        week=None, capacity=100.0,
+    )  # fmt: skip
+    grid = cost_curve(leads, p, agreed=0.05, value_of_stage=50.0, cost=5.0, draws=40).rows["threshold"]
+    assert grid.min() == 0.0 and grid.max() == 0.9
+    assert np.diff(grid).max() <= 0.9 / POINTS + 1e-9
 
 
 def test_without_dates_amounts_are_for_a_hundred_leads() -> None:

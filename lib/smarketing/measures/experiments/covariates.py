@@ -48,7 +48,7 @@ def fillings(protocol: Protocol, rows: ir.Table) -> dict[str, Filling]:
             levels = tuple(common[1:])
         known = asked[f"known{place}"]
         missing = 0 < known < asked["n"]
-        found[name] = Filling(mean=float(asked.get(f"mean{place}") or 0.0), levels=levels, missing=missing)
+        found[name] = Filling(mean=round(float(asked.get(f"mean{place}") or 0.0), 6), levels=levels, missing=missing)
     return found
 
 

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from smarketing.measures.results import Check
 from smarketing.report import formats
-from smarketing.report.blocks.block import Block
+from smarketing.report.blocks.block import Block, worded
 from smarketing.report.blocks.shapes import shape
 from smarketing.report.cells import Table
 
@@ -25,7 +25,7 @@ def checks(results: Sequence[Check]) -> Block:
     title = checks_summary(results)
     rows = []
     for check in results:
-        remedy = Markup(' <span class="ev">{}</span>').format(check.remedy) if check.remedy else Markup("")
+        remedy = Markup(' <span class="ev">{}</span>').format(worded(check.remedy)) if check.remedy else Markup("")
         rows.append(
             Markup(
                 '<tr><th scope="row"><span class="code">{}</span> {}</th><td class="nw">{} {}</td><td>{}{}</td></tr>'
@@ -34,7 +34,7 @@ def checks(results: Sequence[Check]) -> Block:
                 check.question,
                 shape(check.outcome),
                 OUTCOME_WORDS[check.outcome],
-                check.detail or formats.MISSING,
+                worded(check.detail or formats.MISSING),
                 remedy,
             )
         )
@@ -118,7 +118,7 @@ def limits(rows: Sequence[str]) -> Block:
 
 def _pairs(rows: Sequence[tuple[str, str]]) -> Markup:
     return Markup('<dl class="terms">{}</dl>').format(
-        Markup("").join(Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(name, text) for name, text in rows)
+        Markup("").join(Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(name, worded(text)) for name, text in rows)
     )
 
 

@@ -67,6 +67,19 @@ class Block:
         )
 
 
+def worded(text: str) -> Markup:
+    """Return text for a page, with what stands between backticks as code and all else as it is written."""
+    parts = re.split(r"`([^`\n]+)`", text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if at % 2 else Markup("{}").format(part) for at, part in enumerate(parts)
+    )
+
+
+def ended(text: str) -> str:
+    """Return a sentence with its full stop."""
+    return text if text.rstrip().endswith((".", "!", "?", ":")) else f"{text.rstrip()}."
+
+
 def reference(anchor: str) -> Markup:
     """Return a link to the evidence.
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from smarketing.measures.results import Finding, KeyFigure
 from smarketing.report import formats
-from smarketing.report.blocks.block import Block, reference
+from smarketing.report.blocks.block import Block, reference, worded
 from smarketing.report.blocks.shapes import shape
 from smarketing.report.cells import Table, plain
 from smarketing.report.charts.sparkline import sparkline
@@ -176,7 +176,7 @@ def _tile(figure: KeyFigure) -> Markup:
     counted = f"{formats.count(figure.n)} {figure.n_label}".strip()
     if figure.value is None:
         return Markup('<li class="kpi {}"><h3>{}</h3>{}{}<p class="why">{}</p><p class="rng">{}</p></li>').format(
-            style, name, period, status, _sentence(figure.reason), counted
+            style, name, period, status, worded(_sentence(figure.reason)), counted
         )
     interval = ""
     if figure.lower is not None or figure.upper is not None:
@@ -196,12 +196,13 @@ def _tile(figure: KeyFigure) -> Markup:
                 else "",
             )
         )
-    else:
-        pairs.append((figure.prior_label or "Period before", "not known", ""))
+    elif figure.prior_label:
+        # Without a label the figure has no period before by nature.
+        pairs.append((figure.prior_label, "not known", ""))
     rows = Markup("").join(
         Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(label, value) for label, value, _ in pairs
     )
-    change = pairs[-1][2]
+    change = pairs[-1][2] if pairs else ""
     if change and change != formats.MISSING:
         rows += Markup('<div class="rng"><dt>Interval of the change</dt><dd>{}</dd></div>').format(change)
     course = Markup("")

@@ -8,7 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from smarketing.report import cells
-from smarketing.report.blocks.block import Block
+from smarketing.report.blocks.block import Block, ended, worded
 from smarketing.report.cells import Table
 from smarketing.report.charts.chart import Chart, check_id
 
@@ -95,14 +95,16 @@ def note(text: str, *, heading: str = "") -> Block:
     if not text.strip():
         raise ValueError("note: text is empty; a note says something. Leave the block out instead.")
     strong = Markup("<strong>{}</strong> ").format(heading) if heading else Markup("")
-    page = Markup('<div class="note"><p>{}{}</p></div>').format(strong, text)
-    return Block(slot="body", kind="note", id="", html=page, text=f"{heading} {text}".strip())
+    page = Markup('<div class="note"><p>{}{}</p></div>').format(strong, worded(ended(text)))
+    return Block(slot="body", kind="note", id="", html=page, text=f"{heading} {ended(text)}".strip())
 
 
 def not_applicable(what: str, reason: str) -> Block:
     """Return the plain statement that a part of the report has nothing to show, and why."""
     if not what.strip() or not reason.strip():
         raise ValueError("not_applicable: what and reason are both needed. Say what is missing and why.")
-    said = reason[:1].upper() + reason[1:]
-    page = Markup('<div class="note na"><p><strong>{}: not applicable.</strong> {}</p></div>').format(what, said)
+    said = ended(reason[:1].upper() + reason[1:])
+    page = Markup('<div class="note na"><p><strong>{}: not applicable.</strong> {}</p></div>').format(
+        what, worded(said)
+    )
     return Block(slot="body", kind="not applicable", id="", html=page, text=f"{what}: not applicable. {said}")

@@ -193,7 +193,7 @@ def _undeclared(sample: Sample) -> Iterator[Flag]:
         label=columns.removesuffix(" is").removesuffix(" are"),
         title=f"{columns} declared neither before nor after first contact",
         evidence=f"The export has no dates, and nobody said when these are filled in: {', '.join(labels)}.",
-        remedy="Declare each under `known` in the input file; numbers alone cannot vouch for it.",
+        remedy="Declare each under known, in the input file; numbers alone cannot vouch for it.",
         fakes=None,
         severity="warn",
     )

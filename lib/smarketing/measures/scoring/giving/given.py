@@ -24,13 +24,11 @@ from smarketing.estimates.rates import difference
 from smarketing.estimates.scored import cluster_sums
 from smarketing.measures.scoring.giving.level import shift_of
 from smarketing.measures.scoring.leads.labels import days_seen, labels_at
+from smarketing.measures.scoring.leads.present import SYSTEM
 from smarketing.measures.scoring.leads.sample import Sample
 from smarketing.measures.scoring.study import DRAWS
 from smarketing.measures.scoring.study_card import promise_of
 from smarketing.measures.scoring.worth.validity import Leads, Measured, Validity, judge
-
-SYSTEM = "smarketing"
-"""The name of this score in the ``scores`` table."""
 
 ROWS = {
     "subject_id": "string",

@@ -51,6 +51,7 @@ class Monitor:
     log-odds by which probabilities have been too low since (above 0) or too high, with its 99 % interval. ``state`` and
     ``why`` say what follows: ``holds``, ``recalibrate`` (level is off; ``why`` says where it is not known whether the
     order still beats the base rate), ``refit`` (no better than the base rate any more), ``cannot tell``.
+    Without days (``dated`` False) all leads are watched, and nothing is known of outcomes since.
     """
 
     drift: pd.DataFrame
@@ -61,6 +62,7 @@ class Monitor:
     shift: Measured
     state: State
     why: str
+    dated: bool = True
 
     @property
     def moved(self) -> pd.DataFrame:
@@ -149,15 +151,19 @@ def watch(
             shift=nothing,
             state="cannot tell",
             why="the export has no dates, so nothing can be said of outcomes since",
+            dated=sample.at is not None,
         )
     age = days_seen(sample, sample.as_of)
     recent = (age >= 0) & (age < recent_days)
     moment = sample.at.astype("datetime64[D]")
     horizon = scoring.within_days or 0
     labels = labels_at(sample, horizon=horizon, known_at=sample.as_of)
+    newest_known = np.datetime64(sample.as_of, "D") - np.timedelta64(horizon, "D")
     news = (moment > np.datetime64(judged_until, "D")) & (age >= horizon) & (labels.weight > 0)
     since, shift, skill = _since(sample, model, labels.value, news, definitions, scoring, draws=draws, seed=seed)
     state, why = _state(since, shift, skill)
+    if newest_known <= np.datetime64(judged_until, "D"):
+        why = "the model was judged on the newest leads whose days are over, so there are none since"
     days = moment[news]
     return Monitor(
         drift=_drift(sample.take(recent), rows, summaries),
