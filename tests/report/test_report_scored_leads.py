@@ -46,7 +46,7 @@ def test_without_a_lead_to_score_the_files_are_named_all_the_same(
 
 @pytest.mark.parametrize(("capacity", "told"), [(None, False), (5, False), (4, True)])
 def test_a_list_beyond_what_sales_can_work_says_so(capacity: int | None, told: bool) -> None:
-    by_band = scored_leads(scored(5), ("scored_leads.csv",), capacity=capacity)[0]
+    by_band = scored_leads(scored(5), ("scored_leads.csv",), dated=True, capacity=capacity)[0]
     more = "The list has 5 leads and sales can work 4 a week: it is in the order of the score, so work it from the top."
     assert (more in by_band.html) == told
     assert "New: scored in the last 7 days and still open." in by_band.html

@@ -163,7 +163,7 @@ def _with_interval(found: Validity, name: str) -> str:
     unit = "share" if name == "captured" else "number"
     if math.isnan(one.value):
         return formats.MISSING
-    return f"{wording.two_decimals(one.value, unit)} ({wording.two_decimals(one.lower, unit)} to {wording.two_decimals(one.upper, unit)})"
+    return f"{wording.two(one.value, unit)} ({wording.two(one.lower, unit)} to {wording.two(one.upper, unit)})"
 
 
 def _calibration(study: Study) -> list[Block]:
@@ -207,8 +207,8 @@ def _kind_of_model(study: Study) -> list[Block]:
         return []
     rows = study.families[study.families["measure"] == "auc"].set_index("score")
     both = [
-        f"{name} {wording.two_decimals(rows.at[name, 'value'], 'number')} "
-        f"({wording.two_decimals(rows.at[name, 'lower'], 'number')} to {wording.two_decimals(rows.at[name, 'upper'], 'number')})"
+        f"{name} {wording.two(rows.at[name, 'value'], 'number')} "
+        f"({wording.two(rows.at[name, 'lower'], 'number')} to {wording.two(rows.at[name, 'upper'], 'number')})"
         for name in ("scorecard", "boosting")
         if name in rows.index
     ]

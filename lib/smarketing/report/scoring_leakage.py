@@ -50,8 +50,9 @@ def what_was_left_out(study: Study, claimed: pd.DataFrame) -> list[Block]:
         blocks.append(
             note(
                 f"Of {formats.many(len(kept), 'column')}, {formats.inside(best['label'])} separates good leads from "
-                f"others best alone: AUC {wording.two_decimals(best['auc'], 'number')} ({wording.two_decimals(best['auc_lower'], 'number')} to "
-                f"{wording.two_decimals(best['auc_upper'], 'number')}); 0.50 is not at all.",
+                f"others best alone: AUC {wording.two(best['auc'], 'number')} "
+                f"({wording.two(best['auc_lower'], 'number')} to {wording.two(best['auc_upper'], 'number')}); "
+                "0.50 is not at all.",
                 heading="What was kept.",
             )
         )

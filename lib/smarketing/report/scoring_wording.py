@@ -247,7 +247,7 @@ def rounded(text: str) -> str:
     return re.sub(r"-?\d+\.\d+", lambda found: f"{float(found[0]):.2f}", text).replace("-", formats.MINUS)
 
 
-def two_decimals(value: float, unit: str) -> str:
+def two(value: float, unit: str) -> str:
     """Return a number with two decimals, or a share; an end of an interval that is not bounded is open."""
     if not math.isfinite(value):
         return "open"
