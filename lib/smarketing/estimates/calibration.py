@@ -120,13 +120,19 @@ def calibration_line(
     steps that are cut until they gain, so that none diverges.
     """
     rows = _probabilities(probability, outcome, weight)
-    if _one_class(rows):
-        return CalibrationLine(math.nan, math.nan)
-    x = np.log(np.maximum(rows.score, 1e-300)) - np.log(np.maximum(1 - rows.score, 1e-300))
-    x = np.clip(x, -FURTHEST, FURTHEST)
-    intercept = intercept_of(x, rows.outcome, rows.weight)
-    slope = math.nan if _separated(x, rows.outcome) else line_of(x, rows.outcome, rows.weight)[1]
-    return CalibrationLine(intercept, slope)
+    return CalibrationLine(_intercept(rows), _slope(rows))
+
+
+def calibration_intercept(
+    probability: npt.ArrayLike, outcome: npt.ArrayLike, weight: npt.ArrayLike | None = None
+) -> float:
+    """Return the intercept of `calibration_line` alone, which is half the work where draws ask for one only."""
+    return _intercept(_probabilities(probability, outcome, weight))
+
+
+def calibration_slope(probability: npt.ArrayLike, outcome: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> float:
+    """Return the slope of `calibration_line` alone."""
+    return _slope(_probabilities(probability, outcome, weight))
 
 
 def logistic_map(log_odds: npt.ArrayLike, outcome: npt.ArrayLike, weight: npt.ArrayLike | None = None) -> LogisticMap:
@@ -224,6 +230,22 @@ def _probabilities(probability: npt.ArrayLike, outcome: npt.ArrayLike, weight: n
             f"probabilities go from {rows.score.min()} to {rows.score.max()}; they have to lie between 0 and 1."
         )
     return rows
+
+
+def _intercept(rows: Scored) -> float:
+    return math.nan if _one_class(rows) else intercept_of(_log_odds(rows), rows.outcome, rows.weight)
+
+
+def _slope(rows: Scored) -> float:
+    if _one_class(rows):
+        return math.nan
+    x = _log_odds(rows)
+    return math.nan if _separated(x, rows.outcome) else line_of(x, rows.outcome, rows.weight)[1]
+
+
+def _log_odds(rows: Scored) -> FloatArray:
+    x = np.log(np.maximum(rows.score, 1e-300)) - np.log(np.maximum(1 - rows.score, 1e-300))
+    return np.clip(x, -FURTHEST, FURTHEST)
 
 
 def _one_class(rows: Scored) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from scored_leads import feature, fit, fitted, leads
 from smarketing.estimates.calibration import calibration_line
@@ -119,7 +120,7 @@ def test_it_finds_the_truth_and_is_calibrated() -> None:
     assert 0.9 < out_of_fold.slope < 1.1 and abs(out_of_fold.intercept) < 0.1
 
 
-def test_the_number_of_threads_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_threads_changes_nothing_and_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     def same(first: object, second: object) -> bool:
         if isinstance(first, np.ndarray):
             return bool((first == second).all())
@@ -128,12 +129,23 @@ def test_the_number_of_threads_changes_nothing(monkeypatch: pytest.MonkeyPatch) 
             return all(same(first[key], second[key]) for key in first)
         return first == second
 
-    # Threads that wait for each other are slow where other work has the cores: few trees are enough to tell.
-    monkeypatch.setattr(growing, "MOST_TREES", 10)
-    monkeypatch.setattr(growing, "LEAVES", (4,))
+    def threads() -> set[int]:
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp"}
+
+    used: list[set[int]] = []
+    grow = growing.Plan.fit
+
+    def watched(*given: Any) -> HistGradientBoostingClassifier:
+        used.append(threads())
+        return grow(*given)
+
+    monkeypatch.setattr(growing.Plan, "fit", watched)
     few = leads(800, noise=0)
     with threadpool_limits(limits=2):
         again = fit("boosting", few)
+        assert threads() == {2}
+    # Threads that wait for each other are slow where other work has the cores: trees are grown by one.
+    assert len(used) > 10 and all(one == {1} for one in used)
     with threadpool_limits(limits=1):
         once = fit("boosting", few)
     assert same(_plain(once), _plain(again))

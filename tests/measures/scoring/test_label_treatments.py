@@ -17,7 +17,7 @@ from scoring_worlds import feature
 from smarketing.estimates.censoring import inverse_probability_weights
 from smarketing.measures.scoring.leads.labels import labels_at
 from smarketing.measures.scoring.leads.sample import Sample
-from smarketing.measures.scoring.models.scorecard import fit_scorecard
+from smarketing.measures.scoring.models.scorecard import learn_scorecard
 
 HORIZON, HISTORY = 90, 240
 WIN, LOSS = 0.004, 0.010
@@ -66,7 +66,7 @@ def predicted_over_true(seed: int) -> dict[str, float]:
     found = {}
     for name, weight in weights.items():
         outcome = ours.value if name == "ours" else (won & (sample.age <= HORIZON)).astype(np.int8)
-        card = fit_scorecard(sample.features, sample.roles, outcome, weight, sample.cluster)
+        card = learn_scorecard(sample.features, sample.roles, outcome, weight, sample.cluster).model
         found[name] = float(card.probability(sample.features).mean() / true.mean())
     return found
 

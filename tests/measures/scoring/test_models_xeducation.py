@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scored_leads import Leads, feature, fit
+from scored_leads import Leads, feature, learned
 from smarketing.estimates.calibration import calibration_line
 from smarketing.estimates.ranking import auc
 from smarketing.measures.scoring.models.folds import grouped_folds
@@ -60,7 +60,7 @@ def test_out_of_fold(public_data: Callable[[str, str], Path], family: str, witho
             features=data.features[train].reset_index(drop=True), roles=data.roles, outcome=data.outcome[train],
             weight=data.weight[train], cluster=data.cluster[train], truth=data.truth[train],
         )  # fmt: skip
-        probability[held_out] = fit(family, part).probability(data.features[held_out])
+        probability[held_out] = learned(family, part).probability(data.features[held_out])
     found, line = auc(probability, data.outcome), calibration_line(probability, data.outcome)
     print(f"{family} without {len(without)} columns: AUC {found:.4f}, slope {line.slope:.3f}")
     assert found >= least

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scored_leads import Leads, feature, fit, fitted, leads
+from scored_leads import Leads, feature, fit, fitted, leads, learned
 from smarketing.measures.scoring.models.reasons import reasons
 
 
@@ -89,7 +89,7 @@ def test_a_feature_without_effect_gets_no_reason_above_its_permuted_copies(famil
         for _ in range(4):
             order = rng.permutation(len(data.features))
             moved = data.features.assign(**{name: data.features[name].to_numpy()[order] for name in null})
-            other = fit(family, replace(data, features=moved))
+            other = learned(family, replace(data, features=moved))
             for name in null:
                 copies[name].append(float(other.contributions(moved)[name].abs().max()))
         limit = float(np.quantile([x for xs in copies.values() for x in xs], 0.95))

@@ -21,10 +21,10 @@ from smarketing.measures.scoring.leads.features import Drawn
 from smarketing.measures.scoring.leads.labels import Labels, days_seen, labels_at
 from smarketing.measures.scoring.leads.sample import Feature, Sample
 from smarketing.measures.scoring.leads.split import Split, split_forward
-from smarketing.measures.scoring.models.boosting import Boosting, fit_boosting
+from smarketing.measures.scoring.models.boosting import Boosting, learn_boosting
 from smarketing.measures.scoring.models.choice import Choice, choose
 from smarketing.measures.scoring.models.enough import Enough, enough
-from smarketing.measures.scoring.models.scorecard import Scorecard, count_parameters, fit_scorecard
+from smarketing.measures.scoring.models.scorecard import Scorecard, count_parameters, learn_scorecard
 from smarketing.measures.scoring.worth.validity import Leads, Validity, judge
 
 FloatArray = npt.NDArray[np.float64]
@@ -123,12 +123,13 @@ def study(drawn: Drawn, definitions: Definitions, scoring: Scoring, *, draws: in
         return replace(blank, unusable="no feature is left that is known before the scoring moment and may be used")
     if decision.decision == "refuse":
         return replace(blank, unusable=decision.reason)
-    card = fit_scorecard(
+    card = learn_scorecard(
         x[fit_rows], used, *given, cluster[fit_rows], most_parameters=decision.most_parameters, seed=seed
     )
-    trees = fit_boosting(x[fit_rows], used, *given, cluster[fit_rows], seed=seed)
-    choice = choose(card, trees, *given, cluster[fit_rows])
-    model: Model = card if choice.chosen == "scorecard" else trees
+    trees = learn_boosting(x[fit_rows], used, *given, cluster[fit_rows], seed=seed)
+    choice = choose(card.model, trees.model, *given, cluster[fit_rows])
+    # Reasons are asked of the one that is given out only.
+    model: Model = card.explained() if choice.chosen == "scorecard" else trees.explained()
     judged = np.flatnonzero(fit_rows if split is None else split.test)
     settled = known if split is None else _matured(sample, labels, scoring)
     leads = _leads(sample, settled, judged, scoring, split, week_starts)
@@ -149,7 +150,7 @@ def study(drawn: Drawn, definitions: Definitions, scoring: Scoring, *, draws: in
     inside = _leads(sample, known, np.flatnonzero(fit_rows), scoring, None, week_starts)
     families = judge(
         replace(inside, what="training leads, out of fold"),
-        {"scorecard": card.out_of_fold, "boosting": trees.out_of_fold},
+        {"scorecard": card.model.out_of_fold, "boosting": trees.model.out_of_fold},
         probabilities=("scorecard", "boosting"),
         evidence=evidence,
         draws=draws,
@@ -317,15 +318,15 @@ def _at_random(
     x = sample.features[[feature.name for feature in blank.used]]
     given = labels.value[train], labels.weight[train], sample.cluster[train]
     if model.family == "scorecard":
-        again: Model = fit_scorecard(
+        again: Model = learn_scorecard(
             x.iloc[train],
             blank.used,
             *given,
             most_parameters=None if blank.enough is None else blank.enough.most_parameters,
             seed=seed,
-        )
+        ).model
     else:
-        again = fit_boosting(x.iloc[train], blank.used, *given, seed=seed)
+        again = learn_boosting(x.iloc[train], blank.used, *given, seed=seed).model
     leads = _leads(sample, labels, test, scoring, None, week_starts)
     # As large a part of these as of the later leads, so that what it catches can be compared.
     leads = replace(leads, what="leads of a random split", capacity=max(selected * float(leads.weight.sum()), 1.0))

@@ -7,8 +7,8 @@ import pandas as pd
 
 from smarketing.company.definitions import Definitions
 from smarketing.measures.scoring.leads.sample import Feature
-from smarketing.measures.scoring.models.boosting import fit_boosting
-from smarketing.measures.scoring.models.scorecard import fit_scorecard
+from smarketing.measures.scoring.models.boosting import learn_boosting
+from smarketing.measures.scoring.models.scorecard import learn_scorecard
 from smarketing.measures.scoring.study import DRAWS, Study
 from smarketing.measures.scoring.worth.validity import Leads, judge
 
@@ -59,8 +59,8 @@ def _variant(
     x = study.sample.features.loc[training, [role.name for role in roles]]
     given = labels.value[training], labels.weight[training], study.sample.cluster[training]
     assert study.enough is not None
-    card = fit_scorecard(x, roles, *given, most_parameters=study.enough.most_parameters, seed=seed)
-    trees = fit_boosting(x, roles, *given, seed=seed)
+    card = learn_scorecard(x, roles, *given, most_parameters=study.enough.most_parameters, seed=seed).model
+    trees = learn_boosting(x, roles, *given, seed=seed).model
     leads = Leads(
         what="training leads, out of fold",
         outcome=given[0].astype(np.float64),

@@ -26,7 +26,7 @@ from smarketing.measures.scoring.models.encoding import (
     probability_in_engine,
 )
 from smarketing.measures.scoring.models.folds import (
-    beyond_shuffled,
+    Learned,
     check_training,
     fewest_rows,
     grouped_folds,
@@ -35,6 +35,7 @@ from smarketing.measures.scoring.models.folds import (
 from smarketing.measures.scoring.models.forest import Forest
 from smarketing.measures.scoring.models.growing import Plan, choose_shape, spreads_beside_copies
 from smarketing.measures.scoring.models.shapley import expected_raw, forest_contributions
+from smarketing.measures.scoring.models.threads import one_thread
 
 MOST_BINS = 64
 MOST_LEVELS = 60
@@ -131,6 +132,20 @@ def fit_boosting(
     ValueError
         If the input cannot teach (see `folds.check_training`).
     """
+    return learn_boosting(features, roles, outcome, weight, cluster, seed=seed).explained()
+
+
+@one_thread
+def learn_boosting(
+    features: pd.DataFrame,
+    roles: tuple[Feature, ...],
+    outcome: np.ndarray,
+    weight: np.ndarray,
+    cluster: np.ndarray,
+    *,
+    seed: int = 0,
+) -> Learned[Boosting]:
+    """Do what `fit_boosting` does, but for finding out which features may be reasons."""
     check_training(features, roles, outcome, weight, cluster)
     known = weight > 0
     scaled = weight / weight[known].mean()
@@ -152,19 +167,20 @@ def fit_boosting(
     calibration = logistic_map(raw, outcome, scaled)
     rows = (matrix[known], outcome[known], scaled[known])
     taken = [column[known] for column in _columns(features, roles, levels)]
-    matter = beyond_shuffled(
-        lambda order: spreads_beside_copies(plan, rows[0], taken, rows[1], rows[2], order),
-        np.ones(int(known.sum()), dtype=bool),
-        sum(len(np.unique(code)) > 1 for code in learned),
-        seed=seed,
-    )
-    return Boosting(
+    trees = Boosting(
         roles=roles,
         levels=levels,
         forest=plan.forest(*rows),
         calibration=calibration,
-        beyond_chance=tuple(role.name for role, matters in zip(roles, matter, strict=True) if matters),
+        beyond_chance=(),
         out_of_fold=mapped_across(raw, outcome, scaled, folds),
+    )
+    return Learned(
+        model=trees,
+        spreads_beside=lambda order: spreads_beside_copies(plan, rows[0], taken, rows[1], rows[2], order),
+        known=np.ones(int(known.sum()), dtype=bool),
+        varying=sum(len(np.unique(code)) > 1 for code in learned),
+        seed=seed,
     )
 
 

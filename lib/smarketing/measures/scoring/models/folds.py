@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from smarketing.estimates.calibration import logistic_map
 from smarketing.measures.scoring.leads.sample import Feature
+from smarketing.measures.scoring.models.threads import one_thread
+
+Model = TypeVar("Model")
 
 FOLDS = 5
 FEWEST_ROWS = 30
@@ -23,6 +27,29 @@ CERTAIN = 1.96
 """Standard errors by which the less simple of two models has to be better."""
 FEWEST_CLUSTERS = 10
 """Accounts with the outcome, and without it, below which nothing is fitted."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Learned(Generic[Model]):
+    """A model of which nobody has asked yet which features move it beyond chance: that takes fits of its own.
+
+    ``model`` has no ``beyond_chance``; ``spreads_beside`` and the others are what `beyond_shuffled` asks for.
+    """
+
+    model: Model
+    spreads_beside: Callable[[np.ndarray], np.ndarray]
+    known: np.ndarray
+    varying: int
+    seed: int
+
+    @one_thread
+    def explained(self) -> Model:
+        """Return the model with the features that may be reasons."""
+        model: Any = self.model
+        matter = beyond_shuffled(self.spreads_beside, self.known, self.varying, seed=self.seed)
+        named = tuple(role.name for role, matters in zip(model.roles, matter, strict=True) if matters)
+        explained: Model = replace(model, beyond_chance=named)
+        return explained
 
 
 def grouped_folds(cluster: np.ndarray, outcome: np.ndarray, *, folds: int = FOLDS, seed: int = 0) -> np.ndarray:

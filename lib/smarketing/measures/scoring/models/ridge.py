@@ -119,10 +119,12 @@ class Regression:
     def _curvature(self, unscaled: np.ndarray) -> np.ndarray:
         """Return the second derivatives of the weighted loss, in slices of rows that fit the cache."""
         p = expit(unscaled[0] + self.matrix @ unscaled[1:])
-        weight = self.weight * p * (1 - p)
+        root = np.sqrt(self.weight * p * (1 - p))
         total = np.zeros((len(unscaled), len(unscaled)))
         for start in range(0, self.matrix.shape[0], _CHUNK):
             rows = self.matrix[start : start + _CHUNK].toarray()
             one = np.column_stack([np.ones(len(rows)), rows])
-            total += (one * weight[start : start + _CHUNK, None]).T @ one
+            one *= root[start : start + _CHUNK, None]
+            # Of a matrix with itself, half is worked out and mirrored.
+            total += one.T @ one
         return total

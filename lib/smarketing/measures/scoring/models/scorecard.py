@@ -30,7 +30,7 @@ from smarketing.measures.scoring.models.encoding import (
     probability_in_engine,
 )
 from smarketing.measures.scoring.models.folds import (
-    beyond_shuffled,
+    Learned,
     check_training,
     fewest_rows,
     grouped_folds,
@@ -43,6 +43,7 @@ from smarketing.measures.scoring.models.points import (
     round_to_points,
     spreads_beside_copies,
 )
+from smarketing.measures.scoring.models.threads import one_thread
 
 MOST_BINS = 5
 MOST_LEVELS = 30
@@ -208,6 +209,23 @@ def fit_scorecard(
     ValueError
         If the input cannot teach (see `folds.check_training`).
     """
+    return learn_scorecard(
+        features, roles, outcome, weight, cluster, most_parameters=most_parameters, seed=seed
+    ).explained()
+
+
+@one_thread
+def learn_scorecard(
+    features: pd.DataFrame,
+    roles: tuple[Feature, ...],
+    outcome: np.ndarray,
+    weight: np.ndarray,
+    cluster: np.ndarray,
+    *,
+    most_parameters: int | None = None,
+    seed: int = 0,
+) -> Learned[Scorecard]:
+    """Do what `fit_scorecard` does, but for finding out which features may be reasons."""
     check_training(features, roles, outcome, weight, cluster)
     known = weight > 0
     scaled = weight / weight[known].mean()
@@ -224,25 +242,29 @@ def fit_scorecard(
     folds = grouped_folds(cluster, outcome * known, seed=seed)
     crossed = cross_validate(design, outcome, scaled, cluster, folds, most=most_parameters)
     fitted = fit_coefficients(design, outcome, scaled, crossed.penalty, crossed.first_penalty)
-    card = round_to_points(design, fitted, outcome, scaled)
+    points = round_to_points(design, fitted, outcome, scaled)
     calibration = logistic_map(crossed.out_of_fold, outcome, scaled)
     varying = sum(len(np.unique(code[known])) > 1 for code in design.codes)
-    matter = beyond_shuffled(
-        lambda order: spreads_beside_copies(design, outcome, scaled, crossed, order), known, varying, seed=seed
-    )
-    return Scorecard(
+    card = Scorecard(
         roles=roles,
         factors=tuple(
-            _factor(role, cut, design.codes[i], card.points[i], design.learned[i], outcome, scaled)
+            _factor(role, cut, design.codes[i], points.points[i], design.learned[i], outcome, scaled)
             for i, (role, cut) in enumerate(zip(roles, cuts, strict=True))
         ),
-        start=card.start,
-        unit=card.unit,
+        start=points.start,
+        unit=points.unit,
         calibration=calibration,
         penalty=crossed.penalty,
         selective=crossed.first_penalty is not None,
-        beyond_chance=tuple(role.name for role, matters in zip(roles, matter, strict=True) if matters),
+        beyond_chance=(),
         out_of_fold=mapped_across(crossed.out_of_fold, outcome, scaled, folds),
+    )
+    return Learned(
+        model=card,
+        spreads_beside=lambda order: spreads_beside_copies(design, outcome, scaled, crossed, order),
+        known=known,
+        varying=varying,
+        seed=seed,
     )
 
 

@@ -15,7 +15,13 @@ import numpy.typing as npt
 
 from smarketing.company.definitions import Evidence
 from smarketing.estimates.bootstrap import clustered_weights, percentile_interval
-from smarketing.estimates.calibration import CalibrationBin, brier_skill, calibration_bins, calibration_line
+from smarketing.estimates.calibration import (
+    CalibrationBin,
+    brier_skill,
+    calibration_bins,
+    calibration_intercept,
+    calibration_slope,
+)
 from smarketing.estimates.clusters import effective_clusters
 from smarketing.estimates.ranking import rank, worklist
 
@@ -289,8 +295,8 @@ def _measures(
 
         found |= {
             "brier_skill": lambda times: brier_skill(score, leads.outcome, weighted(times)),
-            "calibration_intercept": lambda times: calibration_line(score, leads.outcome, weighted(times)).intercept,
-            "calibration_slope": lambda times: calibration_line(score, leads.outcome, weighted(times)).slope,
+            "calibration_intercept": lambda times: calibration_intercept(score, leads.outcome, weighted(times)),
+            "calibration_slope": lambda times: calibration_slope(score, leads.outcome, weighted(times)),
         }
     return found
 
