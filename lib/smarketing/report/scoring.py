@@ -26,16 +26,6 @@ from smarketing.report.scorecard_points import points_table
 from smarketing.report.scored_leads import scored_leads
 
 SOURCE = "the company's tables as listed under Provenance"
-CODES = {
-    "LK01": "declared as filled in after first contact",
-    "LK02": "alone too strong to be known in time",
-    "LK03": "filled in for one outcome only",
-    "LK04": "a value that comes with the outcome",
-    "LK05": "filled in by sales",
-    "LK06": "declared neither before nor after first contact",
-}
-"""What each sign of the leakage audit is."""
-
 HEAVIEST = 8
 """How many of the features that move the score a page shows."""
 
@@ -172,14 +162,7 @@ def _with_interval(found: Validity, name: str) -> str:
     unit = "share" if name == "captured" else "number"
     if math.isnan(one.value):
         return formats.MISSING
-    return f"{_two(one.value, unit)} ({_two(one.lower, unit)} to {_two(one.upper, unit)})"
-
-
-def _two(value: float, unit: str) -> str:
-    """Return a number with two decimals, or a share; an end of an interval that is not bounded is open."""
-    if not math.isfinite(value):
-        return "open"
-    return formats.share(value) if unit == "share" else f"{value:.2f}".replace("-", formats.MINUS)
+    return wording.with_interval(one.value, one.lower, one.upper, unit)
 
 
 def _calibration(study: Study) -> list[Block]:
@@ -223,79 +206,12 @@ def _kind_of_model(study: Study) -> list[Block]:
         return []
     rows = study.families[study.families["measure"] == "auc"].set_index("score")
     both = [
-        f"{name} {_two(rows.at[name, 'value'], 'number')} "
-        f"({_two(rows.at[name, 'lower'], 'number')} to {_two(rows.at[name, 'upper'], 'number')})"
+        f"{name} {wording.with_interval(*(rows.at[name, of] for of in ('value', 'lower', 'upper')))}"
         for name in ("scorecard", "boosting")
         if name in rows.index
     ]
     aucs = f" AUC out of fold within the training leads: {formats.listed(both)}." if both else ""
     return [note(f"{study.choice.reason.removesuffix('.')}.{aucs}", heading="Which kind of model.")]
-
-
-def what_was_left_out(study: Study, claimed: pd.DataFrame) -> list[Block]:
-    """Show the flags of the leakage audit, what the flagged columns would have claimed, and the strongest columns."""
-    blocks: list[Block] = []
-    rows = _flagged(study)
-    if rows:
-        blocks.append(
-            table(
-                pd.DataFrame(rows),
-                id="tab-leakage",
-                title=wording.leakage_title(study),
-                formats={"AUC alone": "number"},
-                subtitle="Asked of every column before anything is fitted, on the training leads; the gravest sign of "
-                f"each column, and the codes of the others. {_codes(study)}.",
-                source=SOURCE,
-            )
-        )
-    else:
-        blocks.append(note(f"{wording.leakage_title(study)}.", heading="Leakage audit."))
-    if len(claimed):
-        blocks.append(_claims(claimed, study.choice.chosen if study.choice else "scorecard"))
-    powers = study.audit.powers.dropna(subset=["auc"])
-    kept = powers[powers["feature"].isin([feature.name for feature in study.used])]
-    if len(kept):
-        best = kept.iloc[0]
-        blocks.append(
-            note(
-                f"Of {formats.many(len(kept), 'column')}, {formats.inside(best['label'])} separates good leads from "
-                f"others best alone: AUC {_two(best['auc'], 'number')} ({_two(best['auc_lower'], 'number')} to "
-                f"{_two(best['auc_upper'], 'number')}); 0.50 is not at all.",
-                heading="What was kept.",
-            )
-        )
-    return blocks
-
-
-def _codes(study: Study) -> str:
-    """Say what the codes of the audit stand for, those that it raised."""
-    return "; ".join(f"{code}: {CODES[code]}" for code in sorted({flag.code for flag in study.audit.flags}))
-
-
-def _flagged(study: Study) -> list[dict[str, object]]:
-    """Return a row a column that was flagged."""
-    flags = study.audit.flags
-    columns = dict.fromkeys(flag.feature for flag in flags)
-    out = set(study.left_out["feature"])
-    rows: list[dict[str, object]] = []
-    for column in columns:
-        first, *others = [flag for flag in flags if flag.feature == column]
-        codes = [first.code, *(flag.code for flag in others)]
-        rows.append(
-            {
-                "Column": formats.opening(first.label),
-                "Codes": ", ".join(dict.fromkeys(codes)),
-                "What was found": first.evidence,
-                "AUC alone": math.nan if first.fakes is None else first.fakes,
-                "Used": "yes, unless flagged itself"
-                if column is None
-                else "no, left out"
-                if column in out
-                else "yes, kept",
-                "What to do": first.remedy,
-            }
-        )
-    return rows
 
 
 def what_it_looks_at(study: Study, found: Importance | NotApplicable) -> list[Block]:
@@ -322,28 +238,6 @@ def what_it_looks_at(study: Study, found: Importance | NotApplicable) -> list[Bl
     if isinstance(study.model, Scorecard):
         blocks.append(points_table(study.model, given_out=study.usable))
     return blocks
-
-
-def _claims(claimed: pd.DataFrame, chosen: str) -> Block:
-    """Show what the models would have claimed with the columns that were left out."""
-    frame = pd.DataFrame(
-        {
-            "Columns let in": claimed["with_columns"].replace("", "no more: the models as used").map(formats.opening),
-            "Model": claimed["family"].map(formats.opening),
-            "AUC": claimed["auc"],
-            "From": claimed["lower"],
-            "To": claimed["upper"],
-        }
-    )
-    return table(
-        frame,
-        id="tab-claims",
-        title=wording.claims_title(claimed[claimed["family"] == chosen]),
-        formats=dict.fromkeys(("AUC", "From", "To"), "number"),
-        subtitle="Out of fold within the training leads, 95% interval by account. What is known only after the first "
-        "talk cannot be used before it, so such an AUC would never come true.",
-        source=SOURCE,
-    )
 
 
 def does_it_hold(study: Study, found: Stability) -> list[Block]:
