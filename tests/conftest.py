@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -60,6 +61,8 @@ def postgres(postgres_server: str) -> Iterator[ibis.BaseBackend]:
     backend = ibis.connect(postgres_server.replace("postgresql://", "postgres://"))
     backend.raw_sql("drop schema if exists public cascade; create schema public").close()
     yield backend
+    # Tables kept in the engine are dropped while there is a connection, also those that a caught error still holds.
+    gc.collect()
     backend.disconnect()
 
 

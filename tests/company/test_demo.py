@@ -58,7 +58,13 @@ def test_the_same_arguments_give_the_same_bytes_and_another_seed_does_not(tmp_pa
     assert first["leads.parquet"] != other["leads.parquet"]
 
 
-@pytest.mark.parametrize("table", ["opportunity_history", "owners", "dirt.leads", "touches", "activities", "a new one"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "opportunity_history", "owners", "dirt.leads", "touches", "activities", "assignments.nurture_mail",
+        "assignments.exec_dinner", "a new one",
+    ],
+)  # fmt: skip
 def test_a_table_that_draws_more_leaves_the_others_as_they_were(
     table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,13 +76,16 @@ def test_a_table_that_draws_more_leaves_the_others_as_they_were(
 
     build_demo(tmp_path / "before", leads=2_000)
     for module in (
-        "accounts", "activities", "attributes", "catalogue", "deals", "dirt", "journeys", "leads", "touches",
+        "accounts", "activities", "attributes", "catalogue", "deals", "dirt", "experiments", "journeys", "leads",
+        "touches",
     ):  # fmt: skip
         monkeypatch.setattr(f"smarketing.company.demo.{module}.stream", thirsty)
     build_demo(tmp_path / "after", leads=2_000)
     before, after = bytes_of(tmp_path / "before"), bytes_of(tmp_path / "after")
     changed = {name for name in before if name.endswith(".parquet") and before[name] != after[name]}
-    assert changed <= {f"{table.removeprefix('dirt.')}.parquet"}
+    replied = {"assignments.parquet", "activities.parquet"}
+    assert changed <= (replied if table.startswith("assignments") else {f"{table.removeprefix('dirt.')}.parquet"})
+    assert changed or table == "a new one"
 
 
 def test_chunks_are_put_together_without_repeating_an_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,6 +134,26 @@ def test_what_was_added_left_the_first_tables_and_columns_as_they_were(tmp_path:
         assert hashlib.sha256(rows.encode()).hexdigest()[:16] == digest, table
 
 
+# Of the company as it was before there were experiments: 300 leads, seed 7, all columns.
+BEFORE_EXPERIMENTS = {
+    "accounts": "64e38bb4a7dc0e86",
+    "leads": "a9177d59b85cffc8",
+    "touches": "4290eb3f2e06f99c",
+    "scores": "ffb13143d9740a7b",
+    "activities": "eeed139238fb5e26",
+}
+
+
+def test_experiments_left_all_other_rows_as_they_were(tmp_path: Path) -> None:
+    truth = build_demo(tmp_path / "demo", leads=300)
+    for table, digest in BEFORE_EXPERIMENTS.items():
+        rows = pq.read_table(tmp_path / "demo" / f"{table}.parquet").to_pylist()
+        kept = [row for row in rows if row.get("kind") != "reply"]
+        assert hashlib.sha256(repr(kept).encode()).hexdigest()[:16] == digest, table
+        assert (len(kept) < len(rows)) == (table == "activities")
+        assert len(rows) == truth.rows[table]
+
+
 def test_sizes_are_those_of_a_real_pipeline(sql: duckdb.DuckDBPyConnection, demo: tuple[Path, DemoTruth]) -> None:
     assert demo[1].rows["leads"] == 20_000
     assert 8_000 < number(sql, "select count(*) from stage_events where stage = 'mql' and spell = 1") < 10_000
@@ -138,7 +167,7 @@ def test_nothing_is_known_after_the_as_of_day(sql: duckdb.DuckDBPyConnection) ->
     for table, column in (
         ("leads", "created_at"), ("accounts", "created_at"), ("stage_events", '"at"'), ("opportunities", "created_at"),
         ("opportunities", "closed_at"), ("opportunity_history", '"at"'), ("touches", '"at"'), ("activities", '"at"'),
-        ("scores", '"at"'),
+        ("scores", '"at"'), ("assignments", "assigned_at"),
     ):  # fmt: skip
         last = sql.execute(f"select max({column}) from {table}").fetchall()[0][0]
         assert last < datetime(2026, 11, 16), (table, column)

@@ -144,9 +144,7 @@ def test_entries_that_do_not_go_together_are_told(tmp_path: Path, changed: dict[
         ("units", {"units": "lead"}, "there is no such name. Did you mean 'unit'?"),
     ],
 )
-def test_a_part_that_is_wrong_in_itself_is_told(
-    tmp_path: Path, place: str, changed: dict[str, Any], said: str
-) -> None:
+def test_a_part_that_is_wrong_in_itself_is_told(tmp_path: Path, place: str, changed: dict[str, Any], said: str) -> None:
     assert refusal(tmp_path, **changed) == f"Protocol FILE is wrong in 1 place:\n  {place}: {said}"
 
 

@@ -38,7 +38,7 @@ def test_schools_equal_bayesian_data_analysis() -> None:
     # Gelman et al. (2013), table 5.3: 2.5 and 97.5 % of the effects, from 200 draws, hence to within 3 or so. The upper
     # ends of F and H (28 and 33) are single draws far out; the next test has them by integration.
     published = [(-2, 31), (-5, 23), (-11, 19), (-7, 21), (-9, 18), (-7, None), (-1, 26), (-6, None)]
-    found = shrink(SCHOOLS, ERRORS)
+    found = shrink(SCHOOLS, ERRORS, fewest=8)
     for one, (lower, upper) in zip(found.effects, published, strict=True):
         assert one.lower == pytest.approx(lower, abs=3.1)
         assert upper is None or one.upper == pytest.approx(upper, abs=3.1)
@@ -60,13 +60,13 @@ def test_schools_equal_integration_in_two_dimensions(school: int) -> None:
     def over(values: npt.NDArray[np.float64]) -> float:
         return float(integrate.trapezoid(integrate.trapezoid(values, middles, axis=1), spreads))
 
-    one = shrink(SCHOOLS, ERRORS).effects[school]
+    one = shrink(SCHOOLS, ERRORS, fewest=8).effects[school]
     assert one.value == pytest.approx(over(density * centre) / over(density), abs=0.01)
     mass = over(density * stats.norm.cdf(one.upper, centre, ERRORS[school] * np.sqrt(kept)))
     assert mass / over(density) == pytest.approx(0.975, abs=5e-4)
 
 
-sets = st.lists(st.tuples(st.floats(-5, 5), st.floats(0.05, 3)), min_size=5, max_size=20)
+sets = st.lists(st.tuples(st.floats(-5, 5), st.floats(0.05, 3)), min_size=10, max_size=20)
 
 
 @settings(deadline=None, max_examples=40)
@@ -114,13 +114,13 @@ def test_effects_are_pulled_to_the_middle_and_stay_in_order(pairs: list[tuple[fl
 
 
 def test_precise_effects_are_left_as_they_are() -> None:
-    found = shrink([1.0, 2.0, 3.0, 4.0, 5.0], [1e-4] * 5)
+    found = shrink([float(n) for n in range(10)], [1e-4] * 10)
     for one in found.effects:
         assert one.value == pytest.approx(one.measured, abs=1e-6)
         assert one.upper - one.value == pytest.approx(1.96e-4, rel=1e-3)
 
 
-@pytest.mark.parametrize(("experiments", "spread"), [(6, 1.0), (20, 1.0), (20, 0.0), (20, 0.4)])
+@pytest.mark.parametrize(("experiments", "spread"), [(10, 1.0), (20, 1.0), (20, 0.0), (20, 0.4)])
 def test_winners_are_believed_less_and_their_truth_is_covered(experiments: int, spread: float) -> None:
     rng, runs = np.random.default_rng(41), 100
     covered, winners_raw, winners_shrunk = [], [], []
@@ -142,7 +142,7 @@ def test_winners_are_believed_less_and_their_truth_is_covered(experiments: int, 
 def test_too_few_effects_are_not_shrunken() -> None:
     found = shrink([1.0, 2.0], [0.5, 0.5])
     assert isinstance(found, Effects)
-    assert found.reason == "2 effects; at least 5 are needed to see how much they differ"
+    assert found.reason == "2 effects; at least 10 are needed to see how much they differ"
     assert math.isnan(found.value)
     assert [(one.measured, one.lower, one.upper) for one in found.effects] == [
         (1.0, -math.inf, math.inf),
@@ -151,6 +151,9 @@ def test_too_few_effects_are_not_shrunken() -> None:
 
 
 def test_bad_input_is_refused() -> None:
+    message = "fewest is 3; at least 4 effects are needed for their spread to be known at all."
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        shrink([1.0, 2.0, 3.0], [1.0] * 3, fewest=3)
     message = "2 effects and 1 standard errors were given; one of each is needed for every experiment."
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         shrink([1.0, 2.0], [1.0])

@@ -258,7 +258,8 @@ def test_the_definitions_words_are_the_labels(engine: ibis.BaseBackend) -> None:
         ),
         (
             {"present_system": "crn"},
-            "No score is of the system 'crn' (present_system). Did you mean 'crm'?",
+            "scoring.present_system is 'crn', and no row of the table scores has that in its column system. Did you "
+            "mean 'crm'? Name it as the table does, or leave present_system out of the definitions.",
         ),
     ],
 )

@@ -14,11 +14,24 @@ import pytest
 from browsing import show
 from conftest import Suite
 
-PAGES = ("20_pipeline_review", "40_lead_scoring", "45_score_leads", "90_alignment_report", "index")
-SCORES = ("40_lead_scoring", "45_score_leads")
+PAGES = (
+    "20_pipeline_review",
+    "40_lead_scoring",
+    "45_score_leads",
+    "65_experiment_readout",
+    "90_alignment_report",
+    "index",
+)
+SCORED = ("40_lead_scoring", "45_score_leads", "65_experiment_readout")
 MOST_PAGES, LEAST_TILES = (
     8,
-    {"20_pipeline_review": 6, "40_lead_scoring": 6, "45_score_leads": 4, "90_alignment_report": 6},
+    {
+        "20_pipeline_review": 6,
+        "40_lead_scoring": 6,
+        "45_score_leads": 4,
+        "65_experiment_readout": 1,
+        "90_alignment_report": 6,
+    },
 )
 AXE = """async () => {
   document.querySelectorAll('details').forEach(d => d.open = true);
@@ -37,7 +50,7 @@ def axe() -> str:
 @pytest.fixture(scope="module")
 def pages(demo: Suite, scored: Suite) -> dict[str, Path]:
     """The pages by name: those of the score are the larger company's."""
-    made = {name: (scored if name in SCORES else demo).report(name) / "report.html" for name in PAGES[:-1]}
+    made = {name: (scored if name in SCORED else demo).report(name) / "report.html" for name in PAGES[:-1]}
     return made | {"index": scored.reports / "index.html"}
 
 

@@ -101,7 +101,8 @@ def test_the_list_and_the_table_of_scores_agree_with_the_definitions(scored: Sui
     agreed = yaml.safe_load((scored.project / "params" / "definitions.yml").read_text())["scoring"]
     assert len(rows) > len(leads) > 30
     assert set(rows["system"]) == {"smarketing"} and set(rows["at"].dt.date) == {date.fromisoformat(DAY)}
-    assert set(rows["promise"]) == {"reaches Opportunity within 90 days"}
+    assert set(rows["promise"]) == {"reaches Opportunity within 90 days, scored 0 days after creation"}
+    assert set(rows["explore_share"]) == {agreed["exploration_share"]}
     # The table has the leads too that have left since their moment.
     rows = rows[rows["subject_id"].isin(leads["Lead ID"])]
     assert leads["Lead ID"].tolist() == rows["subject_id"].tolist()
@@ -123,7 +124,7 @@ def test_the_list_and_the_table_of_scores_agree_with_the_definitions(scored: Sui
 def test_the_weekly_run_gives_the_same_scores_where_nothing_is_known_since(scored: Suite) -> None:
     first, again = (scored.report(name) for name in NOTEBOOKS)
     assert (first / "scored_leads.csv").read_bytes() == (again / "scored_leads.csv").read_bytes()
-    assert "Whether the model has aged cannot be told yet" in words(again)
+    assert "Whether the model has aged cannot be told yet: the model was judged on the newest leads" in words(again)
 
 
 def test_the_query_gives_the_probabilities_of_the_list(scored: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +146,7 @@ def test_the_query_gives_the_probabilities_of_the_list(scored: Suite, monkeypatc
 def test_the_alignment_report_asks_whether_the_score_can_be_trusted(scored: Suite) -> None:
     sections = Ledger(scored.reports).read("demo", date.fromisoformat(DAY))
     names = [section.notebook for section in sections]
-    assert names == ["20_pipeline_review", *NOTEBOOKS, "90_alignment_report"]
+    assert names == ["20_pipeline_review", *NOTEBOOKS, "65_experiment_readout", "90_alignment_report"]
     said = words(scored.report("90_alignment_report"))
     (lift,) = [figure for figure in sections[1].figures if figure.name == "score_lift"]
     assert "Can the lead score be trusted?" in said and formats.number(lift.value) in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from types import SimpleNamespace
 from typing import Any
@@ -387,7 +388,7 @@ def looked_back(rate: float = 0.1, by: float = 0.02, promised: float = 0.1, leve
     left = drawn | {"group": LEFT, "n": 900, "rate": 0.1, "lower": 0.09, "upper": 0.11}
     return LookBack(
         n=1_500, first=date(2026, 5, 1), last=date(2026, 8, 1),
-        validity=validity(calibration_intercept=level),
+        validity=validity(calibration_intercept=level), level=measured("shift", level),
         below=pd.DataFrame([drawn, left]), effect=measured("effect", rate - 0.1),
     )  # fmt: skip
 
@@ -397,14 +398,20 @@ def test_promises_given_out_are_told_by_their_level() -> None:
     more = "Of the leads that were given a score, more got there than was promised"
     assert scoring_given.given_title(looked_back(level=0.4)) == more
     assert scoring_given.given_title(looked_back(level=-0.4)) == more.replace("more", "fewer")
+    small = "The scores given out were too low by 0.08 in log-odds, too little to matter"
+    assert scoring_given.given_title(looked_back(level=0.08)) == small
+    assert scoring_given.given_title(looked_back(level=-0.08)) == small.replace("low", "high")
+    # The interval that decides is the one that the monitor asks, of 99 %.
+    unsure = replace(looked_back(level=0.4), level=measured("shift", 0.4, 0.5))
+    assert scoring_given.given_title(unsure) == "The scores given out are not clearly off"
 
 
 @pytest.mark.parametrize(
     ("rate", "side", "title"),
     [
-        (0.1, 0, "Leads below the line that were drawn did as promised"),
+        (0.1, 0, "Leads below the line that were drawn were not clearly better or worse than promised"),
         # Two points above the promise with two points either way, and one point that does not matter.
-        (0.129, 0, "Leads below the line that were drawn did as promised"),
+        (0.129, 0, "Leads below the line that were drawn were not clearly better or worse than promised"),
         (0.131, 1, "Leads below the line that were drawn did better than promised"),
         (0.069, -1, "Leads below the line that were drawn did worse than promised"),
         (NAN, 0, "Too few leads below the line were drawn and are known to check it there"),
@@ -414,6 +421,22 @@ def test_leads_below_the_line_are_called_better_only_for_sure(rate: float, side:
     back = looked_back(rate)
     assert (scoring_given.side_of_promise(back), scoring_given.explored_title(back)) == (side, title)
     assert [finding.claim for finding in scoring_given.findings(back)] == ([f"{title}."] if side else [])
+
+
+def test_what_was_given_out_says_nothing_of_capacity_and_what_it_left_out() -> None:
+    """Reports need not be weekly, so nobody knows which leads competed for a place."""
+    promises, _ = scoring_given.what_came_of_it(looked_back())
+    assert "AUC" in promises.html and "Brier skill" in promises.html and "apacity" not in promises.html
+    assert "promised something else" not in promises.html
+    more, _ = scoring_given.what_came_of_it(replace(looked_back(), other_promises=7))
+    assert "by the first score that each was given (without 7 scores that promised something else);" in more.html
+
+
+@pytest.mark.parametrize(("rate", "kept"), [(0.1, True), (0.103, True), (0.097, True), (0.108, False), (0.092, False)])
+def test_leads_did_as_promised_only_where_their_whole_interval_is_close(rate: float, kept: bool) -> None:
+    """Half a point either way, and one point does not matter."""
+    said = scoring_given.explored_title(looked_back(rate, by=0.005))
+    assert said.endswith("did as promised" if kept else "were not clearly better or worse than promised")
 
 
 def test_a_line_that_rejects_too_much_is_a_finding() -> None:
@@ -434,6 +457,8 @@ def test_a_model_that_aged_says_on_which_side() -> None:
         (0.4, "Probabilities have been too low since, by 0.40 in log-odds"),
         (-0.4, "Probabilities have been too high since, by 0.40 in log-odds"),
         (0.01, "Probabilities since are not clearly off"),
+        (0.08, "Probabilities have been too low since, by 0.08 in log-odds, too little to matter"),
+        (-0.08, "Probabilities have been too high since, by 0.08 in log-odds, too little to matter"),
     ):
         assert scoring_watch._since_title(monitor(shift=shift)) == said
 
@@ -451,6 +476,33 @@ def test_a_model_that_aged_comes_first(state: State, weight: float) -> None:
     assert (one.claim, one.detail) == (
         "1 of 1 new lead qualifies.", "0 more were drawn to be worked anyway.",
     )  # fmt: skip
+
+
+def test_methods_say_what_decides_and_how_surely() -> None:
+    told = dict(scoring_watch.METHODS)
+    assert "at least 0.1 in log-odds" in told["Aged"] and "95% interval of the Brier skill" in told["Aged"]
+    assert "99% for the level of probabilities" in told["Intervals"]
+
+
+@pytest.mark.parametrize(
+    ("dated", "new", "against"),
+    [
+        (True, "scored in the last 7 days and still open", "400 leads of the last 28 days against"),
+        (False, "without an outcome yet", "All 400 leads of the export against"),
+    ],
+)
+def test_an_export_without_days_has_no_last_days(dated: bool, new: str, against: str) -> None:
+    scored = given(2, 1).scored.assign(band="A", lead_id="L", probability=0.2, reasons_for="", reasons_against="")
+    told: Any = SimpleNamespace(scored=scored, dated=dated)
+    drift = pd.DataFrame({"label": ["Source"], "index": 0.3, "cutoff": 0.1, "moved": True, "unmet": 0.0})
+    seen = replace(monitor(), dated=dated, drift=drift, since=None)
+    assert {figure.period for figure in scoring_watch.key_figures(seen, told)} == {new}
+    assert f"New: {new}." in scoring_watch.who_comes_first(told, ["a.csv"], scoring_of())[0].html
+    assert against in scoring_watch.are_leads_alike(seen)[0].html
+    saved: Any = SimpleNamespace(card=SimpleNamespace(family="scorecard", known_at=None))
+    (moved,) = [one for one in scoring_watch.findings(seen, looked_back(), told, saved) if one.evidence == "tab-drift"]
+    assert moved.basis.startswith(against)
+    assert moved.claim == f"1 feature of {'new ' if dated else ''}leads moved beyond chance."
 
 
 def test_what_moved_is_named_or_nothing_did() -> None:

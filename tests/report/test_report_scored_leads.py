@@ -12,7 +12,7 @@ import pytest
 from scoring_worlds import definitions, scoring_of
 from smarketing.measures.scoring.audit.leakage_signs import Flag
 from smarketing.measures.scoring.worth.views import Stability
-from smarketing.report import agreements, scoring, scoring_audit, scoring_findings, scoring_wording
+from smarketing.report import agreements, scoring, scoring_findings, scoring_leakage, scoring_wording
 from smarketing.report.scored_leads import scored_leads
 from smarketing.report.scoring_agreed import agreed_on_score
 
@@ -46,7 +46,7 @@ def test_without_a_lead_to_score_the_files_are_named_all_the_same(
 
 @pytest.mark.parametrize(("capacity", "told"), [(None, False), (5, False), (4, True)])
 def test_a_list_beyond_what_sales_can_work_says_so(capacity: int | None, told: bool) -> None:
-    by_band = scored_leads(scored(5), ("scored_leads.csv",), capacity=capacity)[0]
+    by_band = scored_leads(scored(5), ("scored_leads.csv",), dated=True, capacity=capacity)[0]
     more = "The list has 5 leads and sales can work 4 a week: it is in the order of the score, so work it from the top."
     assert (more in by_band.html) == told
     assert "New: scored in the last 7 days and still open." in by_band.html
@@ -64,7 +64,7 @@ def test_the_audit_says_of_each_column_whether_it_was_kept_and_what_its_codes_ar
     flags = (flag("LK02", "tags", "exclude"), flag("LK03", "notes", "warn"), flag("LK06", None, "warn"))
     audit = SimpleNamespace(flags=flags, powers=pd.DataFrame(columns=["feature", "auc"]), reason=None)
     study: Any = SimpleNamespace(audit=audit, left_out=pd.DataFrame({"feature": ["tags"]}), used=(), choice=None)
-    (shown,) = scoring_audit.what_was_left_out(study, pd.DataFrame())
+    (shown,) = scoring_leakage.what_was_left_out(study, pd.DataFrame())
     used = shown.tables[0].columns.index("Used")
     assert [row[used] for row in shown.tables[0].rows] == ["no, left out", "yes, kept", "yes, unless flagged itself"]
     assert (
@@ -77,7 +77,7 @@ def test_every_term_of_art_of_the_score_is_in_the_glossary() -> None:
     terms = dict(scoring_findings.GLOSSARY)
     for term in ("Calibration slope", "Log-odds", "Out of fold", "Qini", "LK01 to LK06"):
         assert len(terms[term]) > 30
-    assert list(scoring_audit.CODES) == [f"LK0{one}" for one in range(1, 7)]
+    assert list(scoring_leakage.CODES) == [f"LK0{one}" for one in range(1, 7)]
 
 
 def test_without_dates_there_is_no_time_to_hold_over() -> None:
@@ -134,7 +134,7 @@ def test_columns_asked_and_features_used_are_told_apart(used: int, said: str) ->
     audit = SimpleNamespace(flags=(), powers=powers, reason=None)
     features = tuple(SimpleNamespace(name=name) for name in names[:used])
     study: Any = SimpleNamespace(audit=audit, left_out=pd.DataFrame({"feature": []}), used=features, choice=None)
-    kept = scoring_audit.what_was_left_out(study, pd.DataFrame())[-1].text
+    kept = scoring_leakage.what_was_left_out(study, pd.DataFrame())[-1].text
     assert "Of 2 columns, a separates" in kept and "AUC 0.70 (0.55 to 0.75); 0.50 is not at all." in kept
     assert kept.endswith("not at all.") if not said else said in kept
 

@@ -115,8 +115,7 @@ class Protocol(Frozen):
     before the assignment, used to narrow intervals; ``segments`` are attributes whose groups were declared to be looked
     at apart. ``value`` is the money that one more of a primary metric is worth, and ``a_quarter`` how many leads there
     are in a quarter, for the money range; a metric that is money itself needs no value, and an effect on the average
-    account has no range. ``planned_units`` is how many
-    units there were to be in all.
+    account has no range. ``planned_units`` is how many units there were to be in all.
     """
 
     name: Name

@@ -20,8 +20,8 @@ from smarketing.estimates.rates import check_confidence
 
 Floats = npt.NDArray[np.float64]
 
-FEWEST = 5
-"""Effects below which nothing is shrunken: so few do not show their spread."""
+FEWEST = 10
+"""Effects below which nothing is shrunken, unless asked otherwise: so few hardly show their spread."""
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 
@@ -60,20 +60,25 @@ class Effects:
     reason: str = ""
 
 
-def shrink(values: Sequence[float], standard_errors: Sequence[float], *, confidence: float = 0.95) -> Effects:
+def shrink(
+    values: Sequence[float], standard_errors: Sequence[float], *, fewest: int = FEWEST, confidence: float = 0.95
+) -> Effects:
     """Shrink past effects towards their common middle.
 
     Parameters
     ----------
     values, standard_errors
         One independent effect an experiment, each normal around its truth with its standard error.
+    fewest
+        With fewer effects all is withheld; at least 4, below which the spread has no distribution with a middle.
     confidence
         Level of all intervals.
 
     Raises
     ------
     ValueError
-        If the two differ in number, or hold a value that is not finite or an error that is not above 0.
+        If ``fewest`` is below 4, the two differ in number, or hold a value that is not finite or an error that is not
+        above 0.
 
     Notes
     -----
@@ -82,10 +87,16 @@ def shrink(values: Sequence[float], standard_errors: Sequence[float], *, confide
     Rubin (1981), Journal of Educational Statistics 6:377-401; Gelman et al. (2013), Bayesian Data Analysis, 3rd ed.,
     section 5.4. The likelihood of the spread with the middle integrated out is the restricted one, so its highest point
     is the REML estimate; integrating is numerical (Gauss-Legendre, no drawing).
+
+    What it holds, from simulated experiments with errors of 0.5 to 1.5 (``tests/validate/test_planning_validate.py``):
+    intervals of all effects cover in 94 to 99.9 %, of winners (clear at 95 % as measured) in 90 to 99 %, where the
+    winners' own intervals as measured cover in 49 to 94 %. With 5 experiments winners are covered in 80 %.
     """
     check_confidence(confidence)
+    if fewest < 4:
+        raise ValueError(f"fewest is {fewest}; at least 4 effects are needed for their spread to be known at all.")
     y, error = _checked(values, standard_errors)
-    if len(y) < FEWEST:
+    if len(y) < fewest:
         withheld = tuple(Shrunken(float(v), math.nan, -math.inf, math.inf, math.nan) for v in y)
         return Effects(
             value=math.nan,
@@ -95,7 +106,7 @@ def shrink(values: Sequence[float], standard_errors: Sequence[float], *, confide
             next_lower=-math.inf,
             next_upper=math.inf,
             effects=withheld,
-            reason=f"{len(y)} effects; at least {FEWEST} are needed to see how much they differ",
+            reason=f"{len(y)} effects; at least {fewest} are needed to see how much they differ",
         )
     # In units of the typical error and around a middle, so that neither large nor tiny numbers lose digits.
     unit, origin = float(np.exp(np.log(error).mean())), float(np.median(y))

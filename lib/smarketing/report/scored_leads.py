@@ -15,7 +15,7 @@ SHOWN = 3
 
 
 def scored_leads(
-    scored: pd.DataFrame, files: Sequence[str], *, dated: bool = True, capacity: int | None = None
+    scored: pd.DataFrame, files: Sequence[str], *, dated: bool, capacity: int | None = None
 ) -> list[Block]:
     """Show new leads by band, and the best of them with their reasons; ``files`` stand beside the report.
 
@@ -44,7 +44,7 @@ def scored_leads(
         title=f"{formats.many(len(scored), 'new lead')} scored, {formats.count(qualified)} qualified and "
         f"{formats.count(explored)} drawn to be worked anyway",
         formats=dict.fromkeys(("New leads", "Qualified", "Drawn to be worked anyway"), "count"),
-        subtitle=f"New: {f'scored in the last {NEW_DAYS} days and still open' if dated else 'without an outcome yet'}. "
+        subtitle=f"New: {new_words(dated=dated)}. "
         "Some leads below the threshold are drawn at random and worked all the same, so that a wrong score is noticed. "
         f"{_beyond(len(scored), capacity)}{beside}",
         source=SOURCE,
@@ -71,6 +71,11 @@ def scored_leads(
         source=SOURCE,
     )
     return [by_band, reasons]
+
+
+def new_words(*, dated: bool) -> str:
+    """Say which leads count as new, within a sentence."""
+    return f"scored in the last {NEW_DAYS} days and still open" if dated else "without an outcome yet"
 
 
 def _beyond(listed: int, capacity: int | None) -> str:

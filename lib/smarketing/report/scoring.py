@@ -306,4 +306,4 @@ def what_is_given_out(study: Study, given: Given | None, files: Sequence[str]) -
     """Show how many open leads were scored into which band, and the files beside the report; or that there are none."""
     if study.unusable or given is None:
         return [not_applicable("Scored leads", study.unusable or "nothing was fitted")]
-    return scored_leads(given.scored, files, dated=study.forward, capacity=study.scoring.weekly_capacity)
+    return scored_leads(given.scored, files, dated=given.dated, capacity=study.scoring.weekly_capacity)

@@ -7,7 +7,8 @@ import math
 import pandas as pd
 
 from smarketing.measures.results import Finding
-from smarketing.measures.scoring.giving.given import LookBack
+from smarketing.measures.scoring.giving.given import AT_CAPACITY, LookBack
+from smarketing.measures.scoring.giving.level import is_clear, side_of
 from smarketing.measures.scoring.worth.threshold import CLOSE
 from smarketing.report import formats
 from smarketing.report.blocks import Block, note, table
@@ -24,6 +25,8 @@ def what_came_of_it(back: LookBack) -> list[Block]:
     assert back.validity is not None
     many = formats.many(back.n, "lead")
     whose = f"{many} of {formats.day(back.first)} to {formats.day(back.last)}, by the first score that each was given"
+    if back.other_promises:
+        whose += f" (without {formats.many(back.other_promises, 'score')} that promised something else)"
     blocks: list[Block] = []
     if back.validity.reason:
         blocks.append(note(f"{formats.opening(back.validity.reason)}.", heading="Too few to judge what was given out."))
@@ -31,6 +34,7 @@ def what_came_of_it(back: LookBack) -> list[Block]:
         rows = [
             {"Measure": label, "As given out": measured_text(back.validity.measure(name))}
             for name, label in NAMES.items()
+            if name not in AT_CAPACITY
         ]
         blocks.append(
             table(
@@ -38,7 +42,7 @@ def what_came_of_it(back: LookBack) -> list[Block]:
                 id="tab-given",
                 title=given_title(back),
                 subtitle=f"{whose}; {formats.count(back.validity.events)} good ones. Value and 95% interval "
-                "by account.",
+                f"by account; the title goes by the 99% interval of the level, {_level(back)} in log-odds.",
                 source=SOURCE,
             )
         )
@@ -49,7 +53,8 @@ def what_came_of_it(back: LookBack) -> list[Block]:
                 id="tab-explored",
                 title=explored_title(back),
                 subtitle="Leads below the threshold when they were scored. Whether one was drawn is chance, so the two "
-                "groups differ only by what being drawn changed.",
+                "groups differ only by what being drawn changed. Where the share that is drawn was changed, leads "
+                "count by how seldom their like were in their group.",
                 source=SOURCE,
             )
         )
@@ -57,13 +62,20 @@ def what_came_of_it(back: LookBack) -> list[Block]:
 
 
 def given_title(back: LookBack) -> str:
-    """Title the promises by their level."""
-    assert back.validity is not None
-    level = back.validity.measure("calibration_intercept")
-    if level.lower > 0 or level.upper < 0:
-        more, than = ("more", "promised") if level.value > 0 else ("fewer", "promised")
-        return f"Of the leads that were given a score, {more} got there than was {than}"
+    """Title the promises by their level, as surely as the monitor judges its own."""
+    side = side_of(back.level)
+    if side:
+        return f"Of the leads that were given a score, {'more' if side > 0 else 'fewer'} got there than was promised"
+    if is_clear(back.level):
+        said = "low" if back.level.value > 0 else "high"
+        return f"The scores given out were too {said} by {abs(back.level.value):.2f} in log-odds, too little to matter"
     return "The scores given out are not clearly off"
+
+
+def _level(back: LookBack) -> str:
+    level = back.level
+    ends = formats.interval(level.lower, level.upper, "number")
+    return f"{formats.number(level.value)} ({ends})"
 
 
 def explored_title(back: LookBack) -> str:
@@ -74,7 +86,9 @@ def explored_title(back: LookBack) -> str:
     side = side_of_promise(back)
     if side:
         return f"Leads below the line that were drawn did {'better' if side > 0 else 'worse'} than promised"
-    return "Leads below the line that were drawn did as promised"
+    if drawn["promised"] - CLOSE <= drawn["lower"] and drawn["upper"] <= drawn["promised"] + CLOSE:
+        return "Leads below the line that were drawn did as promised"
+    return "Leads below the line that were drawn were not clearly better or worse than promised"
 
 
 def side_of_promise(back: LookBack) -> int:

@@ -12,13 +12,14 @@ from smarketing.company.scoring import Scoring
 from smarketing.measures.results import Finding, KeyFigure, Status
 from smarketing.measures.scoring.giving.deploy import Given
 from smarketing.measures.scoring.giving.given import LookBack
-from smarketing.measures.scoring.giving.monitor import Monitor
+from smarketing.measures.scoring.giving.level import MATTERS, is_clear, side_of
+from smarketing.measures.scoring.giving.monitor import RECENT_DAYS, Monitor
 from smarketing.measures.scoring.models.saving import Saved
 from smarketing.measures.view import View
 from smarketing.report import formats, scoring_given
 from smarketing.report.agreements import agreement_line
 from smarketing.report.blocks import Block, note, table
-from smarketing.report.scored_leads import scored_leads
+from smarketing.report.scored_leads import new_words, scored_leads
 from smarketing.report.scoring_findings import GLOSSARY as SCORING_GLOSSARY
 from smarketing.report.scoring_findings import THEME
 from smarketing.report.scoring_wording import NAMES, first, measured_text, rounded
@@ -35,9 +36,11 @@ METHODS = (
     (
         "Aged",
         "On leads scored after those that the model was judged on, whose days are over. Refit: with their level "
-        "mended, the whole interval of the Brier skill is at or below 0. Recalibrate: the 99% interval of calibration "
-        "in the large excludes 0 (it is asked every week); scores given out are then shifted by it, which leaves their "
-        "order.",
+        "mended, the whole 95% interval of the Brier skill is at or below 0. Recalibrate: otherwise, where the 99% "
+        "interval of calibration in the large excludes 0 (it is asked every week) and the shift is at least "
+        f"{MATTERS:g} in log-odds, be the Brier skill sure or not; scores given out are then shifted by it, which "
+        "leaves their order. Holds: the 95% interval of the Brier skill is above 0 and no shift that matters is clear. "
+        "Scores that were given out are judged by the same rule, as they were given.",
     ),
     (
         "Moved features",
@@ -48,9 +51,15 @@ METHODS = (
     (
         "Exploration",
         "Leads below the threshold are drawn by a hash of their id, so that every run draws the same ones. Once their "
-        "days are over, drawn and other leads below the line are compared: the draw is a small experiment.",
+        "days are over, drawn and other leads below the line are compared: the draw is a small experiment. A lead "
+        "counts by the inverse of its probability to be in its group (Hajek 1971), as the share that is "
+        "drawn may be changed.",
     ),
-    ("Intervals", "95%, from drawing whole accounts with replacement."),
+    (
+        "Intervals",
+        "95%, from drawing whole accounts with replacement; 99% for the level of probabilities, by which titles and "
+        "the bottom line say that these are off. Rates below the line: 95%, with accounts kept together.",
+    ),
 )
 GLOSSARY = (
     *SCORING_GLOSSARY,
@@ -128,9 +137,10 @@ def _why(watched: Monitor) -> str:
 def _since_title(watched: Monitor) -> str:
     assert watched.since is not None
     shift = watched.shift
-    if shift.lower > 0 or shift.upper < 0:
+    if is_clear(shift):
         side = "low" if shift.value > 0 else "high"
-        return f"Probabilities have been too {side} since, by {abs(shift.value):.2f} in log-odds"
+        little = "" if side_of(shift) else ", too little to matter"
+        return f"Probabilities have been too {side} since, by {abs(shift.value):.2f} in log-odds{little}"
     return "Probabilities since are not clearly off"
 
 
@@ -155,12 +165,18 @@ def are_leads_alike(watched: Monitor) -> list[Block]:
             id="tab-drift",
             title=drift_title(watched),
             formats={"Stability index": "number", "Chance gives up to": "number", "Values never met": "share"},
-            subtitle=f"{formats.count(watched.watched)} leads of the last weeks against the training leads; the twelve "
-            "features that moved most.",
+            subtitle=f"{_watched(watched)} against the training leads; the twelve features that moved most.",
             source=SOURCE,
             emphasis=frame["moved"].tolist(),
         )
     ]
+
+
+def _watched(watched: Monitor) -> str:
+    """Say which leads were held against those that the model learned from."""
+    if watched.dated:
+        return f"{formats.many(watched.watched, 'lead')} of the last {RECENT_DAYS} days"
+    return f"All {formats.many(watched.watched, 'lead')} of the export"
 
 
 def drift_title(watched: Monitor) -> str:
@@ -173,15 +189,17 @@ def drift_title(watched: Monitor) -> str:
 
 def who_comes_first(given: Given, files: Sequence[str], agreed: Scoring) -> list[Block]:
     """Show the new leads by band, and the best with their reasons."""
-    return scored_leads(given.scored, files, dated=agreed.outcome is None, capacity=agreed.weekly_capacity)
+    return scored_leads(given.scored, files, dated=given.dated, capacity=agreed.weekly_capacity)
 
 
 def key_figures(watched: Monitor, given: Given) -> tuple[KeyFigure, ...]:
     """Return what the ledger keeps: leads scored and qualified, and validity since where there is any."""
     scored = given.scored
     figures = [
-        _count("scored", "New leads scored", len(scored), len(scored)),
-        _count("qualified", "New leads qualified by score", int(scored["qualified"].sum()), len(scored)),
+        _count("scored", "New leads scored", len(scored), len(scored), dated=given.dated),
+        _count(
+            "qualified", "New leads qualified by score", int(scored["qualified"].sum()), len(scored), dated=given.dated
+        ),
     ]
     since = watched.since
     if since is None:
@@ -212,7 +230,7 @@ def key_figures(watched: Monitor, given: Given) -> tuple[KeyFigure, ...]:
     return tuple(figures)
 
 
-def _count(name: str, label: str, value: int, of: int) -> KeyFigure:
+def _count(name: str, label: str, value: int, of: int, *, dated: bool) -> KeyFigure:
     return KeyFigure(
         name=name,
         label=label,
@@ -223,7 +241,7 @@ def _count(name: str, label: str, value: int, of: int) -> KeyFigure:
         interval="Complete, not sampled.",
         n=of,
         n_label="new leads",
-        period="scored in the last 7 days and still open",
+        period=new_words(dated=dated),
         higher_is_better=True,
         maturity="final",
         status="no target",
@@ -248,9 +266,10 @@ def findings(watched: Monitor, back: LookBack, given: Given, saved: Saved) -> li
         said.append(
             Finding(
                 theme=THEME,
-                claim=f"{formats.many(len(watched.moved), 'feature')} of new leads moved beyond chance.",
+                claim=f"{formats.many(len(watched.moved), 'feature')} of {'new ' if watched.dated else ''}leads moved "
+                "beyond chance.",
                 detail=f"{drift_title(watched)}.",
-                basis=f"{formats.count(watched.watched)} recent leads against the training leads",
+                basis=f"{_watched(watched)} against the training leads",
                 evidence="tab-drift",
                 weight=1.1,
             )

@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from smarketing.company.tables import Company, Source
+from smarketing.company.tables import Company, CompanyError, Source
 from smarketing.measures.scoring.giving.given import ROWS
 from smarketing.run.artefacts import all_published
 
@@ -20,12 +20,22 @@ SCORES = "scores.parquet"
 GIVERS = ("40_lead_scoring", "45_score_leads")
 """The notebooks that give out scores."""
 
+LATER = ("qualified", "explore", "promise", "explore_share")
+"""Columns that files of earlier versions may lack: what was decided or promised is then unknown."""
+
+REMEDY = "Run that report again for its day, or take the file away: its scores are then not looked back on."
+
 
 def with_given_scores(company: Company, reports: Path, case: str, *, before: date) -> Company:
     """Return the company with what reports made for days before ``before`` gave out, beside the scores it has.
 
     Other systems' scores have no columns of ours beyond the canonical ones (`ROWS`). The files count as sources, so
     that the run id knows them. Where nothing was given out, the company is returned as it is.
+
+    Raises
+    ------
+    CompanyError
+        A file cannot be read, lacks a column that every version wrote, or holds one of another type.
     """
     paths = [
         path
@@ -34,11 +44,8 @@ def with_given_scores(company: Company, reports: Path, case: str, *, before: dat
     ]
     if not paths:
         return company
-    read = [pq.read_table(path) for path in paths]
-    kinds = ibis.schema(ROWS).to_pyarrow()
-    # A file of an earlier version may lack a column; what it promised is then unknown.
-    rows = [pa.table({f.name: _column(one, f) for f in kinds}) for one in read]
-    given = ibis.memtable(pa.concat_tables(rows)).cast(ROWS)
+    read = [_rows(path, path.relative_to(reports).as_posix()) for path in paths]
+    given = ibis.memtable(pa.concat_tables(read)).cast(ROWS)
     table: ir.Table = given
     if company.has("scores"):
         own = company.table("scores")
@@ -57,7 +64,26 @@ def with_given_scores(company: Company, reports: Path, case: str, *, before: dat
     )
 
 
-def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray | pa.Array:
+def _rows(path: Path, name: str) -> pa.Table:
+    """Read one file of scores as `ROWS`; a file of an earlier version may lack what was decided and promised."""
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise CompanyError(f"{name} in the folder of reports cannot be read as a Parquet file. {REMEDY}") from error
+    return pa.table({field.name: _column(table, field, name) for field in ibis.schema(ROWS).to_pyarrow()})
+
+
+def _column(table: pa.Table, field: pa.Field, name: str) -> pa.ChunkedArray | pa.Array:
     if field.name not in table.column_names:
-        return pa.nulls(len(table), field.type)
-    return table[field.name].cast(field.type)
+        if field.name in LATER:
+            return pa.nulls(len(table), field.type)
+        raise CompanyError(f"{name} in the folder of reports has no column {field.name}. {REMEDY}")
+    column = table[field.name]
+    try:
+        return column.cast(field.type)
+    except pa.ArrowException as error:
+        said = str(error).splitlines()[0].rstrip(".")
+        raise CompanyError(
+            f"{name} in the folder of reports: column {field.name} is of type {column.type} and cannot be read as "
+            f"{field.type} ({said}). {REMEDY}"
+        ) from error

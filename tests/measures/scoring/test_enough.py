@@ -75,4 +75,39 @@ def test_leads_of_an_account_count_by_how_alike_they_are() -> None:
 
 def test_leads_of_one_account_are_no_evidence() -> None:
     outcome = (np.arange(1_000) < 300).astype(np.int8)
-    assert enough(outcome, np.ones(1_000), np.zeros(1_000, dtype=np.int64), parameters=5).decision == "refuse"
+    found = enough(outcome, np.ones(1_000), np.zeros(1_000, dtype=np.int64), parameters=5)
+    assert (found.decision, found.accounts) == ("refuse", 1)
+    assert found.reason == "all 1,000 training leads are of one account, which tells nothing of other accounts"
+
+
+def test_each_refusal_names_what_is_lacking() -> None:
+    def reason(n: int, events: int, accounts: int, *, parameters: int = 40) -> str:
+        # Events come in whole accounts, so that leads of an account end alike.
+        outcome = (np.arange(n) < events).astype(np.int8)
+        found = enough(outcome, np.ones(n), np.arange(n) * accounts // n, parameters=parameters)
+        assert found.decision == "refuse"
+        return found.reason
+
+    assert reason(1_000, 5, 1_000) == "only 5 of 1,000 training leads reached the stage, too few to learn from"
+    assert reason(1_000, 995, 1_000) == "only 5 of 1,000 training leads did not reach the stage, too few to learn from"
+    assert reason(1_000, 500, 4) == (
+        "1,000 training leads with 500 that reached the stage, worth 3 independent ones, are too few to carry a single "
+        "parameter"
+    )
+    few = max_parameters(500, prevalence=0.5)
+    assert 1 < few < FEWEST_PARAMETERS
+    assert reason(500, 250, 500) == (
+        f"500 training leads with 250 that reached the stage carry {few} parameters, and the scorecard has 40; fewer "
+        "than 10 are no score"
+    )
+
+
+def test_a_limit_that_does_not_bind_is_not_said_to() -> None:
+    outcome = (np.arange(5_000) < 500).astype(np.int8)
+    carried = enough(outcome, np.ones(5_000), np.arange(5_000), parameters=1_000).carried
+    found = enough(outcome, np.ones(5_000), np.arange(5_000), parameters=carried + 1)
+    assert found.decision == "pool" and found.pooled > found.parameters
+    assert found.reason == (
+        f"5,000 training leads with 500 that reached the stage carry {carried} parameters, and the scorecard has "
+        f"{carried + 1}; its bins are drawn towards the average lead, and all of them may stay free"
+    )

@@ -15,11 +15,13 @@ from small_companies import company_of
 from smarketing.company.tables import Company
 from smarketing.estimates.clusters import share
 from smarketing.estimates.scored import cluster_sums
-from smarketing.measures.scoring.giving.given import DRAWN, LEFT, SYSTEM, LookBack, look_back
+from smarketing.measures.scoring.giving.given import DRAWN, LEFT, LookBack, look_back
+from smarketing.measures.scoring.giving.level import FEWEST_DRAWS
+from smarketing.measures.scoring.leads.present import SYSTEM
 from smarketing.measures.scoring.leads.sample import Sample
-from smarketing.measures.scoring.study_card import label_of
+from smarketing.measures.scoring.study_card import promise_of
 
-PROMISE = label_of(scoring_of(), definitions())
+PROMISE = promise_of(scoring_of(), definitions())
 
 
 def rows_of(sample: Sample, promised: np.ndarray, **changes: Any) -> pd.DataFrame:
@@ -130,9 +132,16 @@ def test_leads_that_could_not_be_in_the_other_group_are_not_compared(share: floa
 
 def test_promises_too_high_are_noticed() -> None:
     drawn, p = dated_leads(9_000)
-    found = looked_back(rows_of(drawn.sample, np.minimum(2 * p, 0.99)), drawn.sample)
+    rows = rows_of(drawn.sample, np.minimum(2 * p, 0.99))
+    found = looked_back(rows, drawn.sample)
     assert found.validity is not None
     assert found.validity.measure("calibration_intercept").upper < 0
+    # As sure as the monitor is: 99 %, of so many draws as that needs, however few are asked for.
+    assert found.level.upper < 0
+    levels = found.validity.measure("calibration_intercept")
+    assert found.level.value == levels.value and found.level.lower < levels.lower < levels.upper < found.level.upper
+    again = look_back(company(rows), drawn.sample, definitions(), scoring_of(), draws=FEWEST_DRAWS)
+    assert again.level == found.level
     assert found.below["upper"].lt(found.below["promised"]).all()
 
 
@@ -161,12 +170,73 @@ def test_nothing_to_look_back_on_has_its_reason() -> None:
     for found in (
         looked_back(rows[young], drawn.sample),
         looked_back(rows.assign(system="crm"), drawn.sample),
-        looked_back(rows.drop(columns=["explore", "promise"]), drawn.sample),
         look_back(company_of(ibis.duckdb.connect(), {}), drawn.sample, definitions(), scoring_of()),
     ):
         assert (found.reason, found.n, found.validity, len(found.below)) == (none, 0, None, 0)
+        assert found.other_promises == 0
     flat = flat_leads().sample
     assert looked_back(rows, flat).reason == "the export has no dates"
+
+
+def test_scores_of_another_promise_are_named_as_the_reason() -> None:
+    drawn, p = dated_leads(3_000)
+    rows = rows_of(drawn.sample, p).head(1_000)
+    none = "no lead that a score was given out for on an earlier day has had all its days; "
+    now = "and the definitions now promise 'reaches SQL within 60 days, scored 0 days after creation'"
+    other = rows.assign(promise="reaches SQL within 90 days")
+    other.loc[:9, "promise"] = "reaches Won within 60 days"
+    for given, said in (
+        (other, "1,000 scores were given out with another promise, such as 'reaches SQL within 90 days', "),
+        (other.head(1), "1 score was given out with another promise, such as 'reaches Won within 60 days', "),
+        (rows.drop(columns=["explore", "promise"]), "1,000 scores were given out with no promise that is known, "),
+    ):
+        found = looked_back(given, drawn.sample)
+        assert (found.reason, found.other_promises) == (none + said + now, len(given))
+    both = looked_back(pd.concat([rows, other]), drawn.sample)
+    assert (both.reason, both.other_promises) == ("", 1_000)
+
+
+def test_a_score_for_another_moment_is_another_promise() -> None:
+    assert promise_of(scoring_of(moment_days=1), definitions()) == (
+        "reaches SQL within 60 days, scored 1 day after creation"
+    )
+    flat = scoring_of(outcome="won", to_stage=None, within_days=None, weekly_capacity=None, capacity_share=0.2)
+    assert promise_of(flat, definitions()) == "has won"
+    drawn, p = dated_leads(3_000)
+    found = look_back(company(rows_of(drawn.sample, p)), drawn.sample, definitions(), scoring_of(moment_days=7))
+    assert found.n == 0 and found.other_promises == 3_000
+    assert found.reason.endswith("now promise 'reaches SQL within 60 days, scored 7 days after creation'")
+
+
+def test_what_the_capacity_catches_is_not_judged_where_reports_need_not_be_weekly() -> None:
+    drawn, p = dated_leads(3_000)
+    found = looked_back(rows_of(drawn.sample, p), drawn.sample)
+    assert found.validity is not None
+    assert [one.name for one in found.validity.measures] == [
+        "auc", "average_precision", "brier_skill", "calibration_intercept", "calibration_slope",
+    ]  # fmt: skip
+    assert np.isnan(found.validity.selected)
+
+
+@pytest.mark.parametrize("name", ["duckdb", "postgres"])
+def test_of_scores_of_one_day_the_highest_counts_in_any_order_of_rows(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    drawn, p = dated_leads(1_500)
+    rows = rows_of(drawn.sample, p)
+    lower = rows.assign(score=rows["score"] / 2, qualified=False)
+    fewer = rows.assign(explore=False, explore_share=0.1)
+    older = rows.assign(explore=None, explore_share=None, qualified=None).astype(
+        {"explore": object, "qualified": object, "explore_share": "float64"}
+    )
+    engine = ibis.duckdb.connect() if name == "duckdb" else request.getfixturevalue("postgres")
+    alone = looked_back(rows, drawn.sample)
+    both = pd.concat([lower, fewer, rows, older], ignore_index=True)
+    for frame in (both, both[::-1], both.sample(frac=1, random_state=1)):
+        given = company(frame.reset_index(drop=True), engine)
+        found = look_back(given, drawn.sample, definitions(), scoring_of(), draws=40)
+        pd.testing.assert_frame_equal(found.below, alone.below)
+        assert found.n == alone.n
 
 
 def test_few_leads_are_counted_and_not_judged() -> None:

@@ -11,13 +11,14 @@ import pytest
 
 from scoring_worlds import AS_OF, HORIZON, dated_leads, definitions, scoring_of
 from smarketing.company.tables import CompanyError
-from smarketing.measures.scoring.giving.monitor import Monitor, check_fit, watch
+from smarketing.measures.scoring.giving.monitor import Monitor, _state, check_fit, watch
 from smarketing.measures.scoring.leads.labels import labels_at
 from smarketing.measures.scoring.leads.sample import Sample
 from smarketing.measures.scoring.models.model_card import ModelCard, summarise
 from smarketing.measures.scoring.models.saving import Saved
 from smarketing.measures.scoring.models.scorecard import Scorecard, fit_scorecard
 from smarketing.measures.scoring.study_card import JUDGED, label_of
+from smarketing.measures.scoring.worth.validity import Measured, Validity
 
 LEARNED, JUDGED_UNTIL = date(2025, 9, 1), date(2025, 12, 1)
 
@@ -70,6 +71,19 @@ def test_a_clear_shift_is_told_though_it_is_unknown_whether_the_order_still_help
     )
 
 
+@pytest.mark.parametrize(("shift", "side"), [(0.08, "low"), (-0.08, "high")])
+def test_a_clear_shift_too_small_to_matter_is_named_and_no_alarm(shift: float, side: str) -> None:
+    since = Validity(
+        score="score", what="leads since", n=90_000, events=9_000, accounts=9, rate=0.1, selected=0.1, measures=()
+    )
+    off = Measured(name="shift", value=shift, lower=shift - 0.02, upper=shift + 0.02)
+    skill = Measured(name="brier_skill", value=0.1, lower=0.08, upper=0.12)
+    assert _state(since, off, skill) == (
+        "holds",
+        f"on 90,000 leads since, its probabilities are too {side} by 0.08 in log-odds, too little to matter",
+    )
+
+
 def test_only_leads_since_the_judged_days_whose_days_are_over_count() -> None:
     found, _, sample = watched(drift=0.0)
     assert found.first is not None and found.last is not None and found.since is not None
@@ -82,10 +96,19 @@ def test_only_leads_since_the_judged_days_whose_days_are_over_count() -> None:
 def test_with_nothing_known_since_it_cannot_tell() -> None:
     drawn, _ = dated_leads(9_000)
     saved = saved_on(drawn.sample)
-    late = replace(saved.card, validity=((JUDGED, AS_OF.isoformat()),))
-    found = watch(drawn.sample, replace(saved, card=late), definitions(), scoring_of(), draws=40)
-    assert found.state == "cannot tell" and not found.aged
-    assert found.why == "too little has come of leads since it was judged (only 0 leads since, fewer than 30)"
+    newest = AS_OF - timedelta(days=HORIZON)
+
+    def seen(judged: date) -> Monitor:
+        late = replace(saved.card, validity=((JUDGED, judged.isoformat()),))
+        return watch(drawn.sample, replace(saved, card=late), definitions(), scoring_of(), draws=40)
+
+    # A study of the same day was judged on all leads that are known.
+    for judged in (AS_OF, newest):
+        found = seen(judged)
+        assert found.state == "cannot tell" and not found.aged
+        assert found.why == "the model was judged on the newest leads whose days are over, so there are none since"
+    found = seen(newest - timedelta(days=1))
+    assert found.state == "cannot tell" and found.why.startswith("too little has come of leads since it was judged (")
 
 
 def test_a_feature_that_moves_is_named_and_the_others_are_not() -> None:

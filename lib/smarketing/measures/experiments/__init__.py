@@ -4,6 +4,7 @@
 |---|---|
 | `units` | who was dealt to which arm |
 | `outcomes` | what became of each unit within the horizon, and what was known before |
+| `covariates` | what was known before, as numbers |
 | `sums` | sums by arm, made in the engine |
 | `sound` | whether the experiment was carried out as agreed |
 | `comparing` | a metric of an arm against the control, dealt by lead or by account |

@@ -18,6 +18,8 @@ from smarketing.company.protocol import Metric
 from smarketing.company.tables import CompanyError
 from smarketing.company.wrong_keys import nearest
 from smarketing.measures.exact import cents
+from smarketing.measures.experiments import covariates
+from smarketing.measures.experiments.covariates import COVARIATE, Filling, exact_mean, number, one_or_zero
 from smarketing.measures.experiments.units import EXAMPLES, Units
 from smarketing.measures.journeys import days_between
 from smarketing.measures.scope import enrich, restrict
@@ -26,10 +28,7 @@ from smarketing.measures.view import View
 UNIT, ARM, AT, STRATUM, OVER, SIZE, KNOWN = (
     "__unit", "__arm", "__at", "__stratum", "__over", "__size", "__known",
 )  # fmt: skip
-OUTCOME, COUNT, COVARIATE, SEGMENT = "y_", "n_", "x_", "s_"
-MOST_LEVELS = 10
-"""A text has a covariate for each of its commonest values but one, at most so many."""
-PARTS = 1e6
+OUTCOME, COUNT, SEGMENT = "y_", "n_", "s_"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,16 +39,12 @@ class Observed:
     whether its horizon is over; `SIZE`, the leads that it had when it was dealt (1 for a lead); an outcome a metric
     (``y_<name>``, NULL where the unit is left out of it; for an account the sum over its leads), the leads that can
     have it (``n_<name>``), a covariate each (``x_<name>``, of accounts the mean of their leads) and a segment each
-    (``s_<name>``). ``words`` are the covariates' columns in words: a text's are one a value.
+    (``s_<name>``). ``words`` are the covariates' columns in words.
     """
 
     units: Units
     table: ir.Table
     words: Mapping[str, str]
-
-    def outcome(self, metric: str) -> ir.FloatingValue:
-        """Return a metric's column."""
-        return self.table[OUTCOME + metric]
 
 
 def observed(view: View, units: Units) -> Observed:
@@ -71,15 +66,17 @@ def observed(view: View, units: Units) -> Observed:
     if protocol.unit == "lead":
         rows = _pass_when_dealt(view, dealt.left_join(leads, dealt[UNIT] == leads["__key"]), UNIT)
         _refuse_later_created(view, rows, units)
+        filled = covariates.fillings(protocol, rows)
         rows = _with_outcomes(view, units, rows)
         rows = rows.mutate(**{KNOWN: rows["__key"].notnull(), SIZE: ibis.literal(1, "int64")})
-        known, words = _covariates(units, rows)
-        table = _chosen(units, rows, known)
+        table = _chosen(units, rows, filled)
     else:
-        table, words = _of_accounts(view, units, dealt, leads)
+        members = _members(view, units, dealt, leads)
+        filled = covariates.fillings(protocol, members)
+        table = _of_accounts(view, units, dealt, members, filled)
     table = table.cache()
     _refuse_unknown(units, table)
-    return Observed(units=units, table=table, words=words)
+    return Observed(units=units, table=table, words=covariates.words(filled))
 
 
 def _leads(view: View) -> ir.Table:
@@ -198,8 +195,8 @@ def _refuse_unknown(units: Units, table: ir.Table) -> None:
         )
 
 
-def _of_accounts(view: View, units: Units, dealt: ir.Table, leads: ir.Table) -> tuple[ir.Table, dict[str, str]]:
-    """Add up, by account, the leads that were there when it was dealt, and its money."""
+def _members(view: View, units: Units, dealt: ir.Table, leads: ir.Table) -> ir.Table:
+    """Return the leads that accounts had when they were dealt."""
     protocol = units.protocol
     if not view.company.records("leads", "account_id"):
         raise CompanyError(
@@ -209,15 +206,21 @@ def _of_accounts(view: View, units: Units, dealt: ir.Table, leads: ir.Table) -> 
     members = dealt.inner_join(leads, dealt[UNIT] == leads.account_id.cast("string"))
     if units.dated and view.company.has_days:
         members = members.filter(members.created_at.truncate("D") <= members[AT].truncate("D"))
-    members = _pass_when_dealt(view, members, "__key")
+    return _pass_when_dealt(view, members, "__key")
+
+
+def _of_accounts(
+    view: View, units: Units, dealt: ir.Table, members: ir.Table, filled: Mapping[str, Filling]
+) -> ir.Table:
+    """Add up, by account, the leads that were there when it was dealt, and its money."""
+    protocol = units.protocol
     rows = _with_outcomes(view, units, members)
-    known, words = _covariates(units, rows)
-    rows = rows.mutate(**known)
+    rows = rows.mutate(**covariates.columns(filled, rows))
     by_lead = [name for name, metric in protocol.metrics.items() if metric.source != "amount"]
     sums: dict[str, ir.Value] = {SIZE: rows.count()}
     for name in by_lead:
         sums |= {OUTCOME + name: rows[OUTCOME + name].sum(), COUNT + name: rows[OUTCOME + name].count()}
-    sums |= {name: _exact_mean(rows[name]) for name in rows.columns if name.startswith(COVARIATE)}
+    sums |= {name: exact_mean(rows[name]) for name in rows.columns if name.startswith(COVARIATE)}
     sums |= {SEGMENT + name: rows[name].cast("string").min() for name in protocol.segments}
     counted = rows.group_by(of=rows[UNIT]).aggregate(**sums)
     table = dealt.left_join(counted, dealt[UNIT] == counted.of)
@@ -231,7 +234,7 @@ def _of_accounts(view: View, units: Units, dealt: ir.Table, leads: ir.Table) -> 
         value = _cap(joined["__value"].fill_null(0.0), metric)
         table = joined.mutate(**{OUTCOME + name: value, COUNT + name: joined[SIZE]}).drop("__value")
     blank = {SEGMENT + name: table[SEGMENT + name].fill_null("(blank)") for name in protocol.segments}
-    return table.mutate(**blank), words
+    return table.mutate(**blank)
 
 
 def _with_outcomes(view: View, units: Units, rows: ir.Table) -> ir.Table:
@@ -255,7 +258,7 @@ def _with_outcomes(view: View, units: Units, rows: ir.Table) -> ir.Table:
         elif metric.stage is not None:
             rows = rows.mutate(**{OUTCOME + name: _reached(units, rows, metric.stage)})
         else:
-            rows = rows.mutate(**{OUTCOME + name: _number(rows[str(metric.attribute)])})
+            rows = rows.mutate(**{OUTCOME + name: number(rows[str(metric.attribute)])})
         rows = rows.mutate(**{OUTCOME + name: _cap(rows[OUTCOME + name], metric)})
     return rows.mutate(**{OVER: _over(view, units, rows)})
 
@@ -271,7 +274,7 @@ def _reached(units: Units, rows: ir.Table, stage: str) -> ir.FloatingValue:
     at, column = rows[AT], rows[f"reached_{stage}"]
     before = (~_not_before(column, at)).fill_null(False)
     inside = (days_between(at, column) <= units.protocol.horizon_days).fill_null(False)
-    value = (column.notnull() & inside).ifelse(1.0, 0.0)
+    value = one_or_zero(column.notnull() & inside)
     return (rows["__key"].isnull() | before).ifelse(ibis.null("float64"), value)
 
 
@@ -288,7 +291,7 @@ def _acted(view: View, units: Units, rows: ir.Table, metric: Metric) -> ir.Table
     joined = events.inner_join(leads, events.lead == leads["__key"])
     joined = joined.filter(_not_before(joined.when, joined["__dealt"]))
     joined = joined.filter(days_between(joined["__dealt"], joined.when) <= units.protocol.horizon_days)
-    return joined.select(of="__key").distinct().mutate(__value=ibis.literal(1.0))
+    return joined.select(of="__key").distinct().mutate(__value=ibis.literal(1).cast("float64"))
 
 
 def _money(view: View, units: Units, rows: ir.Table, metric: Metric, whose: str) -> ir.Table:
@@ -308,63 +311,11 @@ def _money(view: View, units: Units, rows: ir.Table, metric: Metric, whose: str)
     return joined.group_by("of").aggregate(__value=joined.cents.sum().cast("float64") / 100.0)
 
 
-def _number(value: ir.Value) -> ir.FloatingValue:
-    if value.type().is_boolean():
-        return ibis.cases((value, 1.0), (~value, 0.0), else_=None).cast("float64")
-    number = value.cast("float64")
-    if value.type().is_floating():
-        return (number.isnan() | number.isinf()).ifelse(ibis.null("float64"), number)
-    return number
-
-
-def _covariates(units: Units, rows: ir.Table) -> tuple[dict[str, ir.Value], dict[str, str]]:
-    """Return covariates as numbers, and each in words.
-
-    A yes or no is 1 and 0, a text has one column for each of its values but one.
-
-    What is missing is the column's mean (0 for a text's columns), with a column of its own that says so: a unit is
-    never lost for a covariate. Units that were not found say nothing of it.
-    """
-    found: dict[str, ir.Value] = {}
-    words: dict[str, str] = {}
-    there = rows.filter(rows["__key"].notnull())
-    for name in units.protocol.covariates:
-        said = name.replace("_", " ")
-        column = rows[name]
-        if column.type().is_string():
-            counts = there.filter(there[name].notnull()).group_by(value=name).aggregate(n=lambda t: t.count())
-            common = counts.order_by(ibis.desc("n"), "value").limit(MOST_LEVELS + 1).to_pyarrow()["value"].to_pylist()
-            for place, value in enumerate(common[1:], 1):
-                found[f"{COVARIATE}{name}_{place}"] = (column == value).fill_null(False).ifelse(1.0, 0.0)
-                words[f"{COVARIATE}{name}_{place}"] = f"{said} {value}"
-            given, known = column, there[name]
-        else:
-            given, known = _number(column), _number(there[name])
-            mean = there.aggregate(mean=_exact_mean(known)).to_pyarrow()["mean"][0].as_py()
-            found[f"{COVARIATE}{name}"] = given.fill_null(float(mean or 0.0))
-            words[f"{COVARIATE}{name}"] = said
-        asked = there.aggregate(n=there.count(), known=known.count()).to_pyarrow().to_pylist()[0]
-        if 0 < asked["known"] < asked["n"]:
-            found[f"{COVARIATE}{name}_missing"] = given.isnull().ifelse(1.0, 0.0)
-            words[f"{COVARIATE}{name}_missing"] = f"{said} missing"
-    return found, words
-
-
-def _exact_mean(value: ir.FloatingValue) -> ir.FloatingValue:
-    """Return a mean that does not depend on the order of adding."""
-    return whole_parts(value).sum().cast("float64") / value.count().cast("float64").nullif(0.0) / PARTS
-
-
-def whole_parts(value: ir.FloatingValue) -> ir.DecimalValue:
-    """Return a number as whole millionths, wide enough to be summed: the order of adding then does not matter."""
-    return (value * PARTS).round().cast("int64").cast("decimal(38, 0)")
-
-
-def _chosen(units: Units, rows: ir.Table, known: Mapping[str, ir.Value]) -> ir.Table:
+def _chosen(units: Units, rows: ir.Table, filled: Mapping[str, Filling]) -> ir.Table:
     kept = [UNIT, ARM, AT, STRATUM, KNOWN, OVER, SIZE]
     outcomes = {OUTCOME + name: rows[OUTCOME + name] for name in units.protocol.metrics}
     segments = {SEGMENT + name: rows[name].cast("string").fill_null("(blank)") for name in units.protocol.segments}
-    return rows.select(*kept, **outcomes, **segments, **known)
+    return rows.select(*kept, **outcomes, **segments, **covariates.columns(filled, rows))
 
 
 def _cap(value: ir.FloatingValue, metric: Metric) -> ir.FloatingValue:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 import ibis
 import numpy as np
 import pandas as pd
 
 from smarketing.estimates.moments import COUNT, Moments, terms
+from smarketing.measures.experiments.covariates import COVARIATE, PARTS, whole_parts
 from smarketing.measures.experiments.outcomes import (
     ARM,
-    COVARIATE,
     KNOWN,
     OUTCOME,
     OVER,
-    PARTS,
     SIZE,
     STRATUM,
     UNIT,
     Observed,
-    whole_parts,
 )
 from smarketing.measures.experiments.outcomes import (
     COUNT as LEADS,
@@ -56,8 +55,7 @@ def moments(
     found: dict[str, dict[str, Moments]] = {}
     for row in rows.group_by(group=group, arm=rows[ARM]).aggregate(**sums).to_pyarrow().to_pylist():
         given = {key: row[f"t{place}"] for place, key in enumerate(asked)}
-        scaled = Moments.from_sums(list(names), given).scaled(dict.fromkeys(names, 1 / PARTS))
-        found.setdefault(str(row["group"]), {})[row["arm"]] = scaled
+        found.setdefault(str(row["group"]), {})[row["arm"]] = _centred(list(names), given)
     return {group: found[group] for group in sorted(found)}
 
 
@@ -79,12 +77,26 @@ def before(seen: Observed, covariate: str) -> dict[str, Moments]:
     rows = rows.filter(rows[KNOWN] & rows[covariate].notnull())
     value = whole_parts(rows[covariate])
     asked = rows.group_by(arm=rows[ARM]).aggregate(n=rows.count(), first=value.sum(), square=(value * value).sum())
-    return {
-        row["arm"]: Moments.from_sums(
-            [covariate], {COUNT: row["n"], covariate: row["first"], f"{covariate}*{covariate}": row["square"]}
-        ).scaled({covariate: 1 / PARTS})
-        for row in asked.to_pyarrow().to_pylist()
-    }
+    found = {}
+    for row in asked.to_pyarrow().to_pylist():
+        given = {COUNT: row["n"], covariate: row["first"], f"{covariate}*{covariate}": row["square"]}
+        found[row["arm"]] = _centred([covariate], given)
+    return found
+
+
+def _centred(names: list[str], given: Mapping[str, int | Decimal]) -> Moments:
+    """Return moments from sums of whole parts, less a whole centre: no digit is lost where a mean is large."""
+    n = int(given[COUNT])
+    totals = {name: int(given[name]) for name in names}
+    centres = {name: round(totals[name] / n) for name in names}
+    sums: dict[str, float | Decimal | None] = {name: totals[name] - n * centres[name] for name in names}
+    sums[COUNT] = n
+    for place, first in enumerate(names):
+        for second in names[place:]:
+            one, other = centres[first], centres[second]
+            apart = int(given[f"{first}*{second}"]) - one * totals[second] - other * totals[first] + n * one * other
+            sums[f"{first}*{second}"] = apart
+    return Moments.from_sums(names, sums, centres=centres).scaled(dict.fromkeys(names, 1 / PARTS))
 
 
 def accounts(seen: Observed, metric: str) -> pd.DataFrame:

@@ -69,6 +69,18 @@ def label_of(scoring: Scoring, definitions: Definitions) -> str:
     return f"reaches {definitions.stages.label(scoring.to_stage)} within {scoring.within_days} days"
 
 
+def promise_of(scoring: Scoring, definitions: Definitions) -> str:
+    """Return what a score promises: what a good lead does, and how long after its creation it is scored.
+
+    The same label judged at another moment is another promise. A flat export has no moments.
+    """
+    label = label_of(scoring, definitions)
+    if scoring.to_stage is None:
+        return label
+    days = scoring.moment_days
+    return f"{label}, scored {days} {'day' if days == 1 else 'days'} after creation"
+
+
 def _text(measured: Measured) -> str:
     ends = [f"{end:.4f}" if math.isfinite(end) else "open" for end in (measured.lower, measured.upper)]
     return f"{measured.value:.4f} ({ends[0]} to {ends[1]})"

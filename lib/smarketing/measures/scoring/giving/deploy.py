@@ -16,16 +16,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from smarketing.company.scoring import Scoring
-from smarketing.measures.scoring.giving.given import ROWS, SYSTEM
+from smarketing.measures.scoring.giving.given import ROWS
 from smarketing.measures.scoring.giving.monitor import Monitor
-from smarketing.measures.scoring.leads.features import read
+from smarketing.measures.scoring.leads.features import feature_table, read
 from smarketing.measures.scoring.leads.moments import OPEN
+from smarketing.measures.scoring.leads.present import SYSTEM
 from smarketing.measures.scoring.leads.sample import Sample
 from smarketing.measures.scoring.models.model_card import ModelCard
 from smarketing.measures.scoring.models.reasons import AGAINST, FOR, reasons
 from smarketing.measures.scoring.models.saving import Saved
 from smarketing.measures.scoring.study import Model, Study
-from smarketing.measures.scoring.study_card import card_of, label_of
+from smarketing.measures.scoring.study_card import card_of, promise_of
 from smarketing.measures.scoring.worth.threshold import band_of
 from smarketing.measures.view import View
 
@@ -35,7 +36,8 @@ class Given:
     """What is given out: scored leads (`scored_leads`), rows for the ``scores`` table, and the model in two forms.
 
     ``scored`` are the new leads that are still open; ``rows`` has those too that are not any more, since a promise is
-    kept or broken by all leads that it is about. ``card`` is None where the model was given out before and is not
+    kept or broken by all leads that it is about. In a flat export (``dated`` False) new is who has no outcome yet.
+    ``card`` is None where the model was given out before and is not
     written again.
     """
 
@@ -44,6 +46,7 @@ class Given:
     sql: str
     model: Model
     card: ModelCard | None
+    dated: bool = True
 
 
 def give_out(view: View, study: Study, scoring: Scoring) -> Given | None:
@@ -69,9 +72,16 @@ def _given(view: View, model: Model, scoring: Scoring, card: ModelCard | None) -
     still_open = new["lead_id"].isin(leads.subject_id[leads.status == OPEN])
     sql = score_sql(model, dialect=view.company.backend.name)
     rows = score_rows(
-        new, view.asked, promise=label_of(scoring, view.definitions), explore_share=scoring.exploration_share
+        new, view.asked, promise=promise_of(scoring, view.definitions), explore_share=scoring.exploration_share
     )
-    return Given(scored=new[still_open].reset_index(drop=True), rows=rows, sql=sql, model=model, card=card)
+    return Given(
+        scored=new[still_open].reset_index(drop=True),
+        rows=rows,
+        sql=sql,
+        model=model,
+        card=card,
+        dated=leads.at is not None,
+    )
 
 
 def scored_leads(sample: Sample, model: Model, scoring: Scoring, *, as_of: date, at_most: int = 3) -> pd.DataFrame:
@@ -149,6 +159,6 @@ def score_sql(model: Model, *, dialect: str) -> str:
     asked = table.select("subject_id", probability=model.expression(table))
     head = (
         "-- lead_features: a row a lead at its scoring moment, with subject_id and the columns named below, made by\n"
-        "-- smarketing.measures.scoring.features.feature_table(view, scoring, model.roles).\n"
+        f"-- {feature_table.__module__}.{feature_table.__name__}(view, scoring, model.roles).\n"
     )
     return head + str(ibis.to_sql(asked, dialect=dialect))

@@ -19,9 +19,10 @@ from scipy.special import expit, logit
 from smarketing.company.definitions import Definitions
 from smarketing.company.scoring import Scoring
 from smarketing.company.tables import CompanyError
-from smarketing.estimates.calibration import brier_skill, calibration_line
+from smarketing.estimates.calibration import brier_skill
 from smarketing.estimates.drift import design_effect, population_stability
 from smarketing.measures.scope import Scope
+from smarketing.measures.scoring.giving.level import is_clear, shift_of, side_of
 from smarketing.measures.scoring.leads.labels import days_seen, labels_at
 from smarketing.measures.scoring.leads.sample import Sample
 from smarketing.measures.scoring.models.model_card import FeatureSummary
@@ -35,15 +36,6 @@ RECENT_DAYS = 28
 
 UNMET = 0.2
 """Above this share of values that training never held, a category no longer means what the model learned."""
-
-SURE = 0.99
-"""An alarm that is asked every week, of a model whose own level was estimated, has to be surer than 95 %."""
-
-MATTERS = 0.1
-"""A shift of level below this (a tenth of the odds) is no reason to call a model aged, however sure."""
-
-FEWEST_DRAWS = 400
-"""Draws of the bootstrap that an interval this sure needs."""
 
 State = Literal["holds", "recalibrate", "refit", "cannot tell"]
 
@@ -59,6 +51,7 @@ class Monitor:
     log-odds by which probabilities have been too low since (above 0) or too high, with its 99 % interval. ``state`` and
     ``why`` say what follows: ``holds``, ``recalibrate`` (level is off; ``why`` says where it is not known whether the
     order still beats the base rate), ``refit`` (no better than the base rate any more), ``cannot tell``.
+    Without days (``dated`` False) all leads are watched, and nothing is known of outcomes since.
     """
 
     drift: pd.DataFrame
@@ -69,6 +62,7 @@ class Monitor:
     shift: Measured
     state: State
     why: str
+    dated: bool = True
 
     @property
     def moved(self) -> pd.DataFrame:
@@ -157,15 +151,19 @@ def watch(
             shift=nothing,
             state="cannot tell",
             why="the export has no dates, so nothing can be said of outcomes since",
+            dated=sample.at is not None,
         )
     age = days_seen(sample, sample.as_of)
     recent = (age >= 0) & (age < recent_days)
     moment = sample.at.astype("datetime64[D]")
     horizon = scoring.within_days or 0
     labels = labels_at(sample, horizon=horizon, known_at=sample.as_of)
+    newest_known = np.datetime64(sample.as_of, "D") - np.timedelta64(horizon, "D")
     news = (moment > np.datetime64(judged_until, "D")) & (age >= horizon) & (labels.weight > 0)
     since, shift, skill = _since(sample, model, labels.value, news, definitions, scoring, draws=draws, seed=seed)
     state, why = _state(since, shift, skill)
+    if newest_known <= np.datetime64(judged_until, "D"):
+        why = "the model was judged on the newest leads whose days are over, so there are none since"
     days = moment[news]
     return Monitor(
         drift=_drift(sample.take(recent), rows, summaries),
@@ -216,10 +214,7 @@ def _since(
     if found.reason:
         return found, nothing, nothing
 
-    def level(times: npt.NDArray[np.float64] | None) -> float:
-        return calibration_line(probability, leads.outcome, times).intercept
-
-    shift = measured("shift", level, leads, draws=max(draws, FEWEST_DRAWS), seed=seed, level=SURE)
+    shift = shift_of(leads, probability, draws=draws, seed=seed)
     mended = expit(logit(np.clip(probability, 1e-12, 1 - 1e-12)) + shift.value)
 
     def skill(times: npt.NDArray[np.float64] | None) -> float:
@@ -239,7 +234,7 @@ def _state(since: Validity, shift: Measured, skill: Measured) -> tuple[State, st
     unsure = f"(Brier skill {skill.value:.3f}, 95% interval from {skill.lower:.3f})"
     better = skill.lower > 0
     # A level that is surely off is mended whatever the order is worth, which takes more leads to see.
-    if (shift.lower > 0 or shift.upper < 0) and abs(shift.value) >= MATTERS:
+    if side_of(shift):
         side = "more" if shift.value > 0 else "fewer"
         why = f"of {since.n:,} leads since, clearly {side} got there than it promised"
         order = f"; whether their order still beats the base rate cannot be told yet {unsure}"
@@ -248,6 +243,12 @@ def _state(since: Validity, shift: Measured, skill: Measured) -> tuple[State, st
         return "cannot tell", (
             f"the {since.n:,} leads since are too few to say whether its probabilities still beat the base rate "
             f"{unsure}"
+        )
+    if is_clear(shift):
+        side = "low" if shift.value > 0 else "high"
+        return "holds", (
+            f"on {since.n:,} leads since, its probabilities are too {side} by {abs(shift.value):.2f} in log-odds, too "
+            "little to matter"
         )
     return "holds", f"on {since.n:,} leads since, nothing says that its probabilities are off"
 

@@ -94,7 +94,8 @@ def read(
 
     With ``new_only`` just those of the last `NEW_DAYS` days, the as-of day included, open or not (of a flat export,
     those without an outcome). A probability is that of a lead at its moment; one that has been open for long has a
-    lower one. These are all brought, of others at most ``most`` as `draw` does.
+    lower one. These are all brought, of others at most ``most`` as `draw` does. The present system's score is not among
+    it.
 
     Raises
     ------
@@ -112,7 +113,6 @@ def read(
     else:
         population = int(rows.count().execute())
         rows = _whole_accounts(rows, most) if population > most else rows
-    rows = with_present(view, rows, scoring)
     wide = _wide(view, rows, roles, _ours(rows)).cache()
     check_moments(wide)
     return _to_sample(wide, tuple(roles), view, found, population)

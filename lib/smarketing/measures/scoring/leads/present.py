@@ -15,20 +15,38 @@ from smarketing.measures.scoring.leads.moments import AT
 from smarketing.measures.view import View
 
 PRESENT, WORKED = "__present", "__worked"
+SYSTEM = "smarketing"
+"""The name of this score in the ``scores`` table."""
+
 GRACE_HOURS = 1
 """A CRM scores a lead in the minutes after it is created, so a score so much later still counts as given then."""
 
 
 def with_present(view: View, rows: ir.Table, scoring: Scoring) -> ir.Table:
-    """Add `PRESENT`, the present system's latest score given by the moment, or within `GRACE_HOURS` after it."""
+    """Add `PRESENT`, the present system's latest score given by the moment, or within `GRACE_HOURS` after it.
+
+    Without scores of any system but this one (`SYSTEM`) there is nothing to add, as without the table.
+
+    Raises
+    ------
+    CompanyError
+        The table has scores of other systems, and none of the present one.
+    """
     company, system = view.company, scoring.present_system
     if system is None or not company.has("scores"):
         return rows
     scores = company.table("scores")
     theirs = scores.filter(scores.system == system).select("score", of=scores.subject_id, given=scores["at"])
     if not theirs.limit(1).count().execute():
-        systems = scores.select("system").distinct().order_by("system").limit(50).to_pyarrow()["system"].to_pylist()
-        raise CompanyError(f"No score is of the system {system!r} (present_system). {nearest(system, systems)}")
+        others = scores.filter(scores.system != SYSTEM)
+        found = others.group_by("system").aggregate().order_by("system").limit(50)
+        systems = found.to_pyarrow()["system"].to_pylist()
+        if not systems:
+            return rows
+        raise CompanyError(
+            f"scoring.present_system is {system!r}, and no row of the table scores has that in its column system. "
+            f"{nearest(system, systems)} Name it as the table does, or leave present_system out of the definitions."
+        )
     moment = rows.select(subject="subject_id", by=rows[AT] + ibis.interval(hours=GRACE_HOURS))
     known = theirs.inner_join(moment, [theirs.of == moment.subject, theirs.given <= moment.by])
     latest = ibis.row_number().over(group_by=known.of, order_by=[known.given.desc(), known.score.desc()])

@@ -35,16 +35,17 @@ POOLED_SHRINKAGE = 0.8
 class Enough:
     """The decision and what it rests on.
 
-    ``n`` training leads with a known outcome, ``events`` of them positive, are worth ``effective`` independent ones:
-    weights count as (sum w)^2 / sum w^2, and leads of an account by how alike their outcomes are. ``parameters`` is
-    what the scorecard would have, ``carried`` what so many leads can carry, and ``pooled`` how many may stay free where
-    bins are pooled.
+    ``n`` training leads with a known outcome, ``events`` of them positive, of ``accounts`` accounts are worth
+    ``effective`` independent ones: weights count as (sum w)^2 / sum w^2, and leads of an account by how alike their
+    outcomes are. ``parameters`` is what the scorecard would have, ``carried`` what so many leads can carry, and
+    ``pooled`` how many may stay free where bins are pooled.
     """
 
     decision: Literal["fit", "pool", "refuse"]
     n: int
     effective: int
     events: int
+    accounts: int
     parameters: int
     carried: int
     pooled: int
@@ -57,18 +58,27 @@ class Enough:
     @property
     def reason(self) -> str:
         """The decision in words."""
-        if self.carried == 0:
+        others = self.n - self.events
+        if self.events < FEWEST_EVENTS:
             return f"only {self.events} of {self.n:,} training leads reached the stage, too few to learn from"
-        worth = "" if self.effective == self.n else f", worth {self.effective:,} independent ones,"
-        said = (
-            f"{self.n:,} training leads with {self.events:,} that reached the stage{worth} carry {self.carried} "
-            f"parameters, and the scorecard has {self.parameters}"
-        )
-        return {
-            "fit": said,
-            "pool": f"{said}, so its bins are drawn towards the average lead until at most {self.pooled} are free",
-            "refuse": f"{said}; fewer than {FEWEST_PARAMETERS} are no score",
-        }[self.decision]
+        if others < FEWEST_EVENTS:
+            return f"only {others} of {self.n:,} training leads did not reach the stage, too few to learn from"
+        if self.accounts < 2:
+            return f"all {self.n:,} training leads are of one account, which tells nothing of other accounts"
+        said = f"{self.n:,} training leads with {self.events:,} that reached the stage"
+        if self.effective < self.n:
+            said += f", worth {self.effective:,} independent {'one' if self.effective == 1 else 'ones'},"
+        if self.carried == 0:
+            return f"{said} are too few to carry a single parameter"
+        carried = "1 parameter" if self.carried == 1 else f"{self.carried} parameters"
+        said += f" carry {carried}, and the scorecard has {self.parameters}"
+        if self.decision == "fit":
+            return said
+        if self.decision == "refuse":
+            return f"{said}; fewer than {FEWEST_PARAMETERS} are no score"
+        if self.pooled >= self.parameters:
+            return f"{said}; its bins are drawn towards the average lead, and all of them may stay free"
+        return f"{said}, so its bins are drawn towards the average lead until at most {self.pooled} are free"
 
 
 def enough(
@@ -113,6 +123,7 @@ def enough(
         n=n,
         effective=effective,
         events=events,
+        accounts=len(np.unique(cluster[known])),
         parameters=parameters,
         carried=carried,
         pooled=pooled,

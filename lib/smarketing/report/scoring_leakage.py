@@ -1,4 +1,4 @@
-"""The blocks of the leakage audit: which columns know too much, what they would have claimed, and what was kept."""
+"""What a score was not allowed to use: columns that know the outcome, and what they would have claimed."""
 
 from __future__ import annotations
 
