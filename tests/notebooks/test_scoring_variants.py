@@ -116,6 +116,10 @@ def test_a_flat_export_is_scored_out_of_fold_and_hostile_words_stay_words(flat: 
     page = BeautifulSoup((flat.folder / "report.html").read_text(encoding="utf-8"), "html.parser")
     assert page(["script", "img", "iframe"]) == []
     assert SCRIPT in said and "=L0" in said
+    # There are no weeks and no days in it, and nobody agreed on its threshold.
+    assert "week by week, as sales works" not in said and "New: without an outcome yet." in said
+    assert "assumed threshold" in said and "agreed threshold" not in said.lower()
+    assert "Sales can work 20.0% of all leads" in said
     listed = cells(flat.folder / "scored_leads.csv")
     assert len([cell for cell in listed if cell.startswith("'=L")]) > 100
     for name in ("scored_leads.csv", "scorecard.csv"):
@@ -156,6 +160,9 @@ def test_without_a_usable_score_nothing_is_exported_and_the_page_says_so(project
     said = words(done.folder)
     assert "No score is given out:" in said and "There is no usable score." in said
     assert "Nothing is exported." in said and "Scored leads: not applicable." in said
+    # Nothing talks as if a score were given.
+    assert "is given out." not in said.replace("No score is given out", "") and "scorecard.csv" not in said
+    assert "95% interval −" in said or "95% interval 0" in said or "95% interval 1" in said
     again = run("45_score_leads", "noise", definitions="params/definitions_noise.yml", as_of="2026-11-15")
     assert again.error == (
         "There is no saved model of case 'noise' by 2026-11-15 in reports. Run 40_lead_scoring for the case first "

@@ -75,7 +75,7 @@ def test_a_block_shows_itself_in_jupyterlab_in_its_own_style() -> None:
     assert "&lt;b&gt;Careful&lt;/b&gt;" in data["text/html"]
     assert '[data-jp-theme-light="false"] .smk-block{color-scheme:dark}' in data["text/html"]
     assert metadata["smarketing"] == {
-        "slot": "body", "kind": "note", "id": "", "text": "<b>Careful</b>", "tables": [], "payload": {}
+        "slot": "body", "kind": "note", "id": "", "text": "<b>Careful</b>.", "tables": [], "payload": {}
     }  # fmt: skip
     assert blocks.Block.from_output(data, metadata["smarketing"]) == blocks.note("<b>Careful</b>")
 

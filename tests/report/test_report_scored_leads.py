@@ -12,7 +12,7 @@ import pytest
 from scoring_worlds import definitions, scoring_of
 from smarketing.measures.scoring.audit.leakage_signs import Flag
 from smarketing.measures.scoring.worth.views import Stability
-from smarketing.report import agreements, scoring, scoring_findings, scoring_leakage
+from smarketing.report import agreements, scoring, scoring_findings, scoring_leakage, scoring_wording
 from smarketing.report.scored_leads import scored_leads
 from smarketing.report.scoring_agreed import agreed_on_score
 
@@ -122,3 +122,23 @@ def test_what_is_in_force_on_the_score_is_printed_with_how_firm_it_is() -> None:
     shown = agreements.definitions(agreed, score=True).tables[0].rows
     (first,) = [row for row in shown if row[0] == "A good lead"]
     assert first[2:] == ("proposed, not agreed", "sales: VP Sales")
+
+
+@pytest.mark.parametrize(
+    ("used", "said"), [(2, ""), (3, " 1 more feature is used that could not be asked alone."), (4, " 2 more features")]
+)
+def test_columns_asked_and_features_used_are_told_apart(used: int, said: str) -> None:
+    names = ["a", "b", "c", "d"]
+    powers = pd.DataFrame({"feature": names, "label": names, "auc": [0.7, 0.6, np.nan, np.nan], "auc_lower": 0.55,
+                           "auc_upper": 0.75})  # fmt: skip
+    audit = SimpleNamespace(flags=(), powers=powers, reason=None)
+    features = tuple(SimpleNamespace(name=name) for name in names[:used])
+    study: Any = SimpleNamespace(audit=audit, left_out=pd.DataFrame({"feature": []}), used=features, choice=None)
+    kept = scoring_leakage.what_was_left_out(study, pd.DataFrame())[-1].text
+    assert "Of 2 columns, a separates" in kept and "AUC 0.70 (0.55 to 0.75); 0.50 is not at all." in kept
+    assert kept.endswith("not at all.") if not said else said in kept
+
+
+def test_what_rounds_to_zero_has_no_sign() -> None:
+    assert scoring_wording.with_interval(-0.001, -0.02, 0.004) == "0.00 (−0.02 to 0.00)"
+    assert scoring_wording.with_interval(0.5, 0.4, float("inf"), "share") == "50.0% (40.0% to open)"

@@ -26,7 +26,6 @@ from smarketing.report.scorecard_points import points_table
 from smarketing.report.scored_leads import scored_leads
 
 SOURCE = "the company's tables as listed under Provenance"
-
 HEAVIEST = 8
 """How many of the features that move the score a page shows."""
 
@@ -163,7 +162,7 @@ def _with_interval(found: Validity, name: str) -> str:
     unit = "share" if name == "captured" else "number"
     if math.isnan(one.value):
         return formats.MISSING
-    return f"{wording.two(one.value, unit)} ({wording.two(one.lower, unit)} to {wording.two(one.upper, unit)})"
+    return wording.with_interval(one.value, one.lower, one.upper, unit)
 
 
 def _calibration(study: Study) -> list[Block]:
@@ -207,8 +206,7 @@ def _kind_of_model(study: Study) -> list[Block]:
         return []
     rows = study.families[study.families["measure"] == "auc"].set_index("score")
     both = [
-        f"{name} {wording.two(rows.at[name, 'value'], 'number')} "
-        f"({wording.two(rows.at[name, 'lower'], 'number')} to {wording.two(rows.at[name, 'upper'], 'number')})"
+        f"{name} {wording.with_interval(*(rows.at[name, of] for of in ('value', 'lower', 'upper')))}"
         for name in ("scorecard", "boosting")
         if name in rows.index
     ]

@@ -63,8 +63,9 @@ METHODS = (
     ),
     (
         "Value of a threshold",
-        "Good leads reached x value of the stage less the cost of every lead worked, best first, week by week as far "
-        "as the capacity goes. That leads not worked do not get there is an assumption.",
+        "Good leads reached x value of the stage less the cost of every lead worked, best first, as far as "
+        "the capacity goes: week by week, or of all leads at once in an export without dates. That leads not worked do "
+        "not get there is an assumption.",
     ),
 )
 

@@ -50,13 +50,19 @@ def what_was_left_out(study: Study, claimed: pd.DataFrame) -> list[Block]:
         blocks.append(
             note(
                 f"Of {formats.many(len(kept), 'column')}, {formats.inside(best['label'])} separates good leads from "
-                f"others best alone: AUC {wording.two(best['auc'], 'number')} "
-                f"({wording.two(best['auc_lower'], 'number')} to {wording.two(best['auc_upper'], 'number')}); "
-                "0.50 is not at all.",
+                f"others best alone: AUC {wording.with_interval(*best[['auc', 'auc_lower', 'auc_upper']])}; "
+                f"0.50 is not at all.{_not_asked(len(study.used) - len(kept))}",
                 heading="What was kept.",
             )
         )
     return blocks
+
+
+def _not_asked(features: int) -> str:
+    """Say how many more features a score may use than could be asked alone, where there are any."""
+    if not features:
+        return ""
+    return f" {formats.many(features, 'more feature is', 'more features are')} used that could not be asked alone."
 
 
 def _codes(study: Study) -> str:
@@ -69,6 +75,7 @@ def _flagged(study: Study) -> list[dict[str, object]]:
     flags = study.audit.flags
     columns = dict.fromkeys(flag.feature for flag in flags)
     out = set(study.left_out["feature"])
+    kept = {True: "no, left out", False: "yes, kept"}
     rows: list[dict[str, object]] = []
     for column in columns:
         first, *others = [flag for flag in flags if flag.feature == column]
@@ -79,11 +86,7 @@ def _flagged(study: Study) -> list[dict[str, object]]:
                 "Codes": ", ".join(dict.fromkeys(codes)),
                 "What was found": first.evidence,
                 "AUC alone": math.nan if first.fakes is None else first.fakes,
-                "Used": "yes, unless flagged itself"
-                if column is None
-                else "no, left out"
-                if column in out
-                else "yes, kept",
+                "Used": kept[column in out] if column is not None else "yes, unless flagged itself",
                 "What to do": first.remedy,
             }
         )

@@ -242,13 +242,18 @@ def measured_text(found: Measured) -> str:
     return rounded(f"{found.value:.2f} ({ends[0]} to {ends[1]})")
 
 
-def rounded(text: str) -> str:
-    """Return the numbers of a card's text with two decimals."""
-    return re.sub(r"-?\d+\.\d+", lambda found: f"{float(found[0]):.2f}", text).replace("-", formats.MINUS)
-
-
-def two(value: float, unit: str) -> str:
+def two_decimals(value: float, unit: str) -> str:
     """Return a number with two decimals, or a share; an end of an interval that is not bounded is open."""
     if not math.isfinite(value):
         return "open"
-    return formats.share(value) if unit == "share" else f"{value:.2f}".replace("-", formats.MINUS)
+    return formats.share(value) if unit == "share" else f"{round(value, 2) + 0.0:.2f}".replace("-", formats.MINUS)
+
+
+def with_interval(value: float, lower: float, upper: float, unit: str = "number") -> str:
+    """Return a number or a share with its interval, as `two_decimals` writes them."""
+    return f"{two_decimals(value, unit)} ({two_decimals(lower, unit)} to {two_decimals(upper, unit)})"
+
+
+def rounded(text: str) -> str:
+    """Return the numbers of a card's text with two decimals."""
+    return re.sub(r"-?\d+\.\d+", lambda found: f"{float(found[0]):.2f}", text).replace("-", formats.MINUS)
