@@ -92,6 +92,12 @@ def test_hillstrom_is_read_from_a_params_file_alone(hillstrom: Path) -> None:
         assert abs(one["change"] - published) < 0.1 * half
 
 
+def test_what_was_agreed_has_its_units(scored: Suite) -> None:
+    said = words(scored.report(READOUT))
+    assert "Opportunity within 30 days (margin \N{MINUS SIGN}3.0 pts)" in said and "an effect of +1.0 pts" in said
+    assert "Worth shipping from any effect that is sure" in words(scored.report(READOUT, "demo_dinner"))
+
+
 def verdicts(*given: tuple[str, str, str], blocked: str = "") -> Any:
     found = tuple(Verdict(arm=arm, state=state, why=why) for arm, state, why in given)  # type: ignore[arg-type]
     return SimpleNamespace(verdicts=found, blocked=blocked)

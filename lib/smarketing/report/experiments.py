@@ -28,9 +28,9 @@ def title(view: View, found: Readout) -> list[tuple[str, str]]:
     ]
 
 
-def what_was_agreed(found: Readout) -> list[Block]:
+def what_was_agreed(found: Readout, currency: str) -> list[Block]:
     """Show the protocol."""
-    frame = pd.DataFrame(wording.asked(found.protocol), columns=["What", "Agreed"])
+    frame = pd.DataFrame(wording.asked(found, currency), columns=["What", "Agreed"])
     return [
         table(
             frame,

@@ -6,7 +6,6 @@ import math
 
 import pandas as pd
 
-from smarketing.company.protocol import Protocol
 from smarketing.measures.experiments.readout import Readout
 from smarketing.measures.experiments.verdict import Verdict
 from smarketing.report import formats
@@ -110,11 +109,19 @@ def adjusting(found: Readout) -> str:
     )
 
 
-def asked(protocol: Protocol) -> list[tuple[str, str]]:
-    """Return what was agreed, as pairs."""
+def asked(found: Readout, currency: str) -> list[tuple[str, str]]:
+    """Return what was agreed, as pairs; margins and the effect worth shipping in their metric's unit."""
+    protocol = found.protocol
+    units = dict(zip(found.effects["metric"], found.effects["unit"], strict=True))
+
+    def size(effect: float, metric: str) -> str:
+        return formats.difference(effect, units[metric], currency)
+
+    worth = [size(protocol.rule.worth_shipping, name) for name in protocol.primary]
+    least = worth[0] if len(set(worth)) == 1 else formats.listed(worth)
     labels = {name: metric.label for name, metric in protocol.metrics.items()}
     parts = ", ".join(f"{arm} {formats.share(share)}" for arm, share in protocol.shares.items())
-    guarded = [f"{labels[g.metric]} (margin {g.margin:g})" for g in protocol.guardrails]
+    guarded = [f"{labels[g.metric]} (margin {size(-g.margin, g.metric)})" for g in protocol.guardrails]
     owners = [owner for owner in (protocol.sales_owner, protocol.marketing_owner) if owner]
     return [
         ("Hypothesis", protocol.hypothesis),
@@ -123,7 +130,7 @@ def asked(protocol: Protocol) -> list[tuple[str, str]]:
         ("Must not get worse", ", ".join(guarded) or "nothing was named"),
         ("Counts", "as recorded" if protocol.horizon_days is None else f"within {protocol.horizon_days} days"),
         ("Looked at", LOOKS[protocol.looks.rule]),
-        ("Worth shipping from", f"an effect of {protocol.rule.worth_shipping:g}"),
+        ("Worth shipping from", f"an effect of {least}" if protocol.rule.worth_shipping else "any effect that is sure"),
         ("Agreed on", formats.day(protocol.agreed_on) if protocol.agreed_on else "not recorded"),
         ("Owners", ", ".join(owners) or "not recorded"),
         ("Hash of the protocol", protocol.sha256[:16]),
