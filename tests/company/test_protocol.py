@@ -216,3 +216,11 @@ def test_comments_and_the_order_of_entries_do_not_show_in_the_hash(tmp_path: Pat
 @pytest.mark.parametrize("path", sorted((ROOT / "params/experiments").glob("*.yml")), ids=lambda path: path.stem)
 def test_the_protocols_here_are_right(path: Path) -> None:
     assert read_protocol(path).name == path.stem
+
+
+def test_a_default_written_out_changes_no_hash() -> None:
+    protocol = read_protocol(ROOT / "params/experiments/nurture_mail.yml")
+    written = Protocol.model_validate(protocol.model_dump())
+    assert written.sha256 == protocol.sha256
+    assert Protocol.model_validate(protocol.model_dump() | {"pairs": False}).sha256 == protocol.sha256
+    assert Protocol.model_validate(protocol.model_dump() | {"horizon_days": 31}).sha256 != protocol.sha256

@@ -157,8 +157,11 @@ class Protocol(Frozen):
 
     @property
     def sha256(self) -> str:
-        """Hash of all that was agreed, whatever the order of entries and whatever the comments."""
-        agreed = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        """Hash of all that was agreed, whatever the order of entries and whatever the comments.
+
+        What is left out or left at its default does not count, so that an option added later changes no old hash.
+        """
+        agreed = json.dumps(self.model_dump(mode="json", exclude_defaults=True), sort_keys=True)
         return hashlib.sha256(agreed.encode()).hexdigest()
 
     @model_validator(mode="after")

@@ -16,16 +16,14 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from smarketing.company.input_file import read_inputs
-from smarketing.company.protocol import Protocol, read_protocol
 from smarketing.company.scoring import Scoring
 from smarketing.company.tables import Company, CompanyError, MissingTable, NoDays
 from smarketing.company.targets import Targets, read_targets, targets_of
 from smarketing.company.wrong_keys import nearest
 from smarketing.company.yaml_file import read_yaml
-from smarketing.measures.experiments.outcomes import observed
-from smarketing.measures.experiments.units import dealt
 from smarketing.measures.scope import breakdown, enrich
 from smarketing.measures.view import View, view
+from smarketing.run.experiment_plans import ExperimentReadout
 from smarketing.run.given_scores import with_given_scores
 from smarketing.run.ledger import Ledger, Recorded
 from smarketing.run.plan import CompanyPlan, Plan, PlanError, project, wrong_with
@@ -170,35 +168,6 @@ class ScoreLeads(ScoringPlan):
         """Open the company; what the case's reports gave out on earlier days is in its table ``scores``."""
         company = super().open()
         return with_given_scores(company, self.path(self.reports), self.case, before=self.last_day(company))
-
-
-class ExperimentReadout(CompanyPlan):
-    """`65_experiment_readout`: whether a campaign worked, by the protocol that was agreed before."""
-
-    notebook: ClassVar[str] = "65_experiment_readout"
-
-    experiment: str = "params/experiments/nurture_mail.yml"
-
-    def protocol(self) -> Protocol:
-        """Read the protocol; `CompanyError` where it is wrong, or its experiment was never agreed."""
-        return read_protocol(self.path(self.experiment))
-
-    def files(self) -> tuple[str, ...]:
-        """Return the files, besides definitions and data, that the plan reads."""
-        return (*super().files(), self.experiment)
-
-    def faults(self) -> list[str]:
-        """Return everything that is wrong with the files that the plan names; the data are another question."""
-        return super().faults() + wrong_with(self.protocol)
-
-    def misfits(self, company: Company) -> list[str]:
-        """Return what the definitions, the scope and the protocol ask of the data that they do not hold."""
-        found = super().misfits(company)
-        return found or wrong_with(lambda: self._asked(company))
-
-    def _asked(self, company: Company) -> None:
-        seen = view(company, self.agreed(), self.last_day(company), self.scope)
-        observed(seen, dealt(seen, self.protocol()))
 
 
 class AlignmentReport(Plan):
