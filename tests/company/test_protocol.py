@@ -53,6 +53,19 @@ BOTH = content()["metrics"]
     ("changed", "said"),
     [
         ({"arms": {"left": 1}}, "an experiment has at least two arms."),
+        (
+            {"rule": {"worth_shipping": {"mqls": 0.01}}},
+            "`worth_shipping` names 'mqls', which is no primary metric. Did you mean 'mql'?",
+        ),
+        (
+            {
+                "rule": {"worth_shipping": 0.01},
+                "metrics": BOTH | {"revenue": {"label": "Revenue", "amount": "won"}},
+                "primary": ["mql", "revenue"],
+            },
+            "`worth_shipping` is 0.01 for all primary metrics, and they differ in unit ('mql' in share, 'revenue' in "
+            "money): name it for each, as {mql: ..., revenue: ...}.",
+        ),
         ({"control": "lefd"}, "`control` is 'lefd', which is no arm. Did you mean 'left'?"),
         ({"primary": ["mqls"]}, "`primary` names 'mqls', which is no metric. Did you mean 'mql'?"),
         (
@@ -224,3 +237,11 @@ def test_a_default_written_out_changes_no_hash() -> None:
     assert written.sha256 == protocol.sha256
     assert Protocol.model_validate(protocol.model_dump() | {"pairs": False}).sha256 == protocol.sha256
     assert Protocol.model_validate(protocol.model_dump() | {"horizon_days": 31}).sha256 != protocol.sha256
+
+
+def test_what_is_worth_shipping_is_agreed_for_all_primary_metrics_or_for_each(tmp_path: Path) -> None:
+    both = {"metrics": BOTH | {"sql": {"label": "Reached SQL", "stage": "sql"}}, "primary": ["mql", "sql"]}
+    for_all = read(tmp_path, content(**both, rule={"worth_shipping": 0.02}))
+    assert [for_all.worth_shipping(name) for name in for_all.primary] == [0.02, 0.02]
+    for_each = read(tmp_path, content(**both, rule={"worth_shipping": {"sql": 0.01}}))
+    assert [for_each.worth_shipping(name) for name in for_each.primary] == [0.0, 0.01]

@@ -21,6 +21,7 @@ from smarketing.company.wrong_keys import BESIDES, explain, nearest
 from smarketing.company.yaml_file import read_yaml
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")]
+Size = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 FOLDER = "params/experiments"
 
 
@@ -53,6 +54,13 @@ class Metric(Frozen):
     def source(self) -> str:
         """Which of the four sources it is read from."""
         return next(name for name in ("stage", "activity", "amount", "attribute") if getattr(self, name) is not None)
+
+    @property
+    def stated_unit(self) -> str | None:
+        """In what it is measured, None where only the data can tell (an attribute is a rate, or a number)."""
+        if self.unit is not None:
+            return self.unit
+        return {"amount": "money", "attribute": None}.get(self.source, "share")
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -97,12 +105,13 @@ class Looks(Frozen):
 class Rule(Frozen):
     """How the decision is made, from the primary metrics and the guardrails.
 
-    Ship an arm if a primary metric is better for sure, its effect at least ``worth_shipping`` (in the metric's unit),
-    and no guardrail is broken. Stop if it is worse for sure, or if even the upper limit is below ``worth_shipping``.
+    Ship an arm if a primary metric is better for sure, its effect at least ``worth_shipping``, and no guardrail is
+    broken. Stop if it is worse for sure, or if even the upper limit is below ``worth_shipping``. That is one number
+    for all primary metrics, or one for each by name, in its unit (points of a rate as 0.01); 0 is any effect.
     """
 
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
-    worth_shipping: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    worth_shipping: Size | Mapping[Name, Size] = 0.0
 
 
 class Protocol(Frozen):
@@ -155,6 +164,11 @@ class Protocol(Frozen):
         """The arms other than the control, in the protocol's order."""
         return tuple(arm for arm in self.arms if arm != self.control)
 
+    def worth_shipping(self, metric: str) -> float:
+        """Return the smallest effect on a primary metric that is worth shipping, in the metric's unit."""
+        agreed = self.rule.worth_shipping
+        return agreed.get(metric, 0.0) if isinstance(agreed, Mapping) else agreed
+
     @property
     def sha256(self) -> str:
         """Hash of all that was agreed, whatever the order of entries and whatever the comments.
@@ -185,6 +199,7 @@ class Protocol(Frozen):
             yield f"{both[0]!r} is primary and a guardrail: a metric is to get better, or not to get worse"
         if len(set(self.primary)) < len(self.primary):
             yield "`primary` names a metric twice"
+        yield from self._worth_faults()
         dated = [name for name, metric in self.metrics.items() if metric.source != "attribute"]
         if dated and self.horizon_days is None:
             yield f"the metric {dated[0]!r} has to happen within days, and `horizon_days` is empty"
@@ -202,6 +217,28 @@ class Protocol(Frozen):
         later = sorted({m.attribute for m in self.metrics.values() if m.attribute} & {*self.covariates, *self.segments})
         if later:
             yield f"{later[0]!r} is a metric, and cannot be a covariate or a segment: it is known only afterwards"
+
+    def _worth_faults(self) -> Iterator[str]:
+        agreed = self.rule.worth_shipping
+        if isinstance(agreed, Mapping):
+            for name in agreed:
+                if name not in self.primary:
+                    yield (
+                        f"`worth_shipping` names {name!r}, which is no primary metric. "
+                        f"{nearest(name, list(self.primary))}"
+                    )
+            return
+        first: dict[str, str] = {}
+        for name in self.primary:
+            unit = self.metrics[name].stated_unit if name in self.metrics else None
+            if unit is not None:
+                first.setdefault(unit, name)
+        if agreed > 0 and len(first) > 1:
+            said = ", ".join(f"{name!r} in {unit}" for unit, name in first.items())
+            each = ", ".join(f"{name}: ..." for name in first.values())
+            yield f"`worth_shipping` is {agreed:g} for all primary metrics, and they differ in unit ({said}): " + (
+                f"name it for each, as {{{each}}}"
+            )
 
 
 def read_protocol(path: Path) -> Protocol:

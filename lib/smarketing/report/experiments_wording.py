@@ -117,9 +117,11 @@ def asked(found: Readout, currency: str) -> list[tuple[str, str]]:
     def size(effect: float, metric: str) -> str:
         return formats.difference(effect, units[metric], currency)
 
-    worth = [size(protocol.rule.worth_shipping, name) for name in protocol.primary]
-    least = worth[0] if len(set(worth)) == 1 else formats.listed(worth)
+    worth = {name: protocol.worth_shipping(name) for name in protocol.primary}
     labels = {name: metric.label for name, metric in protocol.metrics.items()}
+    sizes = [size(least, name) for name, least in worth.items()]
+    named = [f"{one} of {formats.inside(labels[name])}" for one, name in zip(sizes, worth, strict=True)]
+    least = sizes[0] if len(set(sizes)) == 1 else formats.listed(named)
     parts = ", ".join(f"{arm} {formats.share(share)}" for arm, share in protocol.shares.items())
     guarded = [f"{labels[g.metric]} (margin {size(-g.margin, g.metric)})" for g in protocol.guardrails]
     owners = [owner for owner in (protocol.sales_owner, protocol.marketing_owner) if owner]
@@ -130,7 +132,7 @@ def asked(found: Readout, currency: str) -> list[tuple[str, str]]:
         ("Must not get worse", ", ".join(guarded) or "nothing was named"),
         ("Counts", "as recorded" if protocol.horizon_days is None else f"within {protocol.horizon_days} days"),
         ("Looked at", LOOKS[protocol.looks.rule]),
-        ("Worth shipping from", f"an effect of {least}" if protocol.rule.worth_shipping else "any effect that is sure"),
+        ("Worth shipping from", f"an effect of {least}" if any(worth.values()) else "any effect that is sure"),
         ("Agreed on", formats.day(protocol.agreed_on) if protocol.agreed_on else "not recorded"),
         ("Owners", ", ".join(owners) or "not recorded"),
         ("Hash of the protocol", protocol.sha256[:16]),

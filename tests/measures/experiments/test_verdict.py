@@ -78,8 +78,9 @@ def test_less_than_what_is_worth_shipping_is_not_shipped(up: bool) -> None:
         "stop", "whatever it brings is surely less than what is worth shipping"
     )
     # Better for sure, and perhaps by enough.
+    label = METRICS[metric]["label"]
     assert decided(effect(metric, sign * 0.08, 0.04, up=up), **rule) == verdict(
-        "inconclusive", "no primary metric is better or worse for sure"
+        "inconclusive", f"{label} is better for sure, and whether by as much as is worth shipping cannot be told"
     )
     found = decided(effect(metric, sign * 0.12, 0.04, up=up), **rule)
     assert (found.state, found.metric) == ("ship", metric)
@@ -87,6 +88,10 @@ def test_less_than_what_is_worth_shipping_is_not_shipped(up: bool) -> None:
     both = {"rule": {"worth_shipping": 0.1}, "primary": [metric, "sql"]}
     two = decided(effect(metric, sign * 0.02, 0.04, up=up), effect("sql", 0.02, 0.2), **both)
     assert two.state == "inconclusive"
+    # Of each as much as was agreed for it.
+    each = {"rule": {"worth_shipping": {metric: 0.1, "sql": 0.01}}, "primary": [metric, "sql"]}
+    rows = (effect(metric, sign * 0.05, 0.04, up=up), effect("sql", 0.05, 0.04))
+    assert decided(*rows, **each) == verdict("ship", "Reached SQL is better for sure", "sql")
 
 
 @pytest.mark.parametrize(
@@ -159,7 +164,7 @@ def test_who_looks_at_any_time_need_not_wait() -> None:
     )
     thin = effect("mql", 0.03, math.inf, reason="12 converters are expected")
     assert decided(thin, **any_time) == verdict(
-        "keep running", "too little has come of it: 12 converters are expected yet"
+        "keep running", "too little has come of it yet: 12 converters are expected"
     )
     assert decided(thin) == verdict("inconclusive", "too little has come of it: 12 converters are expected")
 

@@ -35,11 +35,7 @@ def role_of(protocol: Protocol, metric: str) -> Role:
 
 def unit_of(asked: Asked, boolean: bool) -> str:
     """Return in what a metric is printed: a share, money or a number."""
-    if asked.unit is not None:
-        return asked.unit
-    if asked.source == "amount":
-        return "money"
-    return "share" if asked.source in ("stage", "activity") or boolean else "number"
+    return asked.stated_unit or ("share" if boolean else "number")
 
 
 def of_leads(seen: Observed, metric: str) -> list[dict[str, Any]]:

@@ -129,8 +129,9 @@ def _of(
     if len(worse):
         return Verdict(arm=arm, state="stop", why=f"{worse.iloc[0]['label']} is worse for sure",
                        metric=str(worse.iloc[0]["metric"]))  # fmt: skip
-    least = protocol.rule.worth_shipping
-    better = primary[[_side(row) > 0 and _good(row, "difference") >= least for _, row in primary.iterrows()]]
+    worth = [protocol.worth_shipping(str(metric)) for metric in primary["metric"]]
+    rows = [(row, least) for (_, row), least in zip(primary.iterrows(), worth, strict=True)]
+    better = primary[[_side(row) > 0 and _good(row, "difference") >= least for row, least in rows]]
     if len(better):
         undecided = mine[mine["kept"] == "undecided"]
         if len(undecided):
@@ -142,19 +143,22 @@ def _of(
             )  # fmt: skip
         return Verdict(arm=arm, state="ship", why=f"{better.iloc[0]['label']} is better for sure",
                        metric=str(better.iloc[0]["metric"]))  # fmt: skip
-    if least > 0 and len(primary) and all(_best(row) < least for _, row in primary.iterrows()):
+    if rows and all(least > 0 and _best(row) < least for row, least in rows):
         return Verdict(arm=arm, state="stop", why="whatever it brings is surely less than what is worth shipping")
     return _not_sure(arm, primary, progress)
 
 
 def _not_sure(arm: str, primary: pd.DataFrame, progress: Progress) -> Verdict:
     thin = [str(row["reason"]) for _, row in primary.iterrows() if row["reason"]]
-    why = f"too little has come of it: {thin[0]}" if thin and len(thin) == len(primary) else (
-        "no primary metric is better or worse for sure"
-    )  # fmt: skip
-    if progress.final:
-        return Verdict(arm=arm, state="inconclusive", why=why)
-    return Verdict(arm=arm, state="keep running", why=f"{why} yet")
+    small = [row for _, row in primary.iterrows() if _side(row) > 0]
+    yet = "" if progress.final else " yet"
+    if small:
+        why = f"{small[0]['label']} is better for sure, and whether by as much as is worth shipping cannot be told{yet}"
+    elif thin and len(thin) == len(primary):
+        why = f"too little has come of it{yet}: {thin[0]}"
+    else:
+        why = f"no primary metric is better or worse for sure{yet}"
+    return Verdict(arm=arm, state="inconclusive" if progress.final else "keep running", why=why)
 
 
 def _side(row: pd.Series) -> int:
