@@ -11,6 +11,8 @@ import pytest
 
 from dealt_companies import BOUGHT, assigned, protocol_of, viewed
 from smarketing.company.protocol import Protocol
+from smarketing.estimates.adjustment import unit_influences
+from smarketing.estimates.effects import Metric
 from smarketing.estimates.moments import Moments
 from smarketing.measures.experiments import sums
 from smarketing.measures.experiments.outcomes import Observed, observed
@@ -52,25 +54,53 @@ def test_moments_are_those_of_the_rows(engine: ibis.BaseBackend, metric: str) ->
     rows = rows[rows["__known"] & rows[f"y_{metric}"].notna()]
     names = sums.covariates(seen)
     assert names == ("x_size", "x_size_missing", "x_tone_1", "x_tone_2")
-    together = sums.moments(seen, metric)
+    # Both metrics at once; not all units can have `bought`, whose covariates are those of the others.
+    both = sums.of_leads(seen, ["bought", "spent"])
+    assert set(both) == {"bought", "spent"}
+    together = both[metric]
     assert list(together) == [""] and set(together[""]) == {"left", "called"}
-    converted = sums.converted(seen, metric)[""]
     for arm, mine in rows.groupby("__arm"):
-        same(together[""][arm], mine, {"y": f"y_{metric}"} | {name: name for name in names})
-        assert converted[arm] == (mine[f"y_{metric}"] != 0).sum()
-    apart = sums.moments(seen, metric, with_covariates=False, by="s_tone")
-    by_tone = sums.converted(seen, metric, by="s_tone")
+        same(together[""][arm].moments, mine, {"y": f"y_{metric}"} | {name: name for name in names})
+        assert together[""][arm].converted == (mine[f"y_{metric}"] != 0).sum()
+    apart = sums.of_leads(seen, [metric], with_covariates=False, by="s_tone")[metric]
     assert list(apart) == ["blue", "green", "red"]
     for (tone, arm), mine in rows.groupby(["s_tone", "__arm"]):
-        same(apart[tone][arm], mine, {"y": f"y_{metric}"})
-        assert by_tone[tone][arm] == (mine[f"y_{metric}"] != 0).sum()
+        same(apart[tone][arm].moments, mine, {"y": f"y_{metric}"})
+        assert apart[tone][arm].converted == (mine[f"y_{metric}"] != 0).sum()
+
+
+def test_squared_influences_are_those_of_the_rows(engine: ibis.BaseBackend) -> None:
+    protocol = protocol_of({"bought": BOUGHT, "spent": SPENT}, covariates=["size", "tone"])
+    seen = seen_of(engine, protocol)
+    names = sums.covariates(seen)
+    rows = seen.table.to_pyarrow().to_pandas()
+    found = sums.of_leads(seen, ["bought", "spent"])
+    asked, wanted = [], []
+    for metric in ("bought", "spent"):
+        arms = {arm: one.moments for arm, one in found[metric][""].items()}
+        influences = unit_influences(arms["called"], arms["left"], Metric("y"), names)
+        assert influences is not None
+        for arm, influence in zip(("called", "left"), influences, strict=True):
+            mine = rows[rows["__known"] & (rows["__arm"] == arm) & rows[f"y_{metric}"].notna()]
+            columns = {"y": mine[f"y_{metric}"]} | {name: mine[name] for name in names}
+            forms = [
+                constant + sum(weight * columns[name].to_numpy(dtype=float) for name, weight in weights.items())
+                for constant, weights in (
+                    (influence.residual_constant, influence.residual), (influence.reach_constant, influence.reach)
+                )
+            ]  # fmt: skip
+            wanted.append(float(((forms[0] * forms[1]) ** 2).sum()))
+            n = len(mine)
+            asked.append(sums.Influenced(arm=arm, metric=metric, influence=influence, n=n, expected=0.1 / n))
+    assert sums.squared_influences(seen, asked) == pytest.approx(wanted, rel=1e-6)
+    assert sums.squared_influences(seen, []) == []
 
 
 def test_moments_of_before_are_of_all_units_that_were_found(engine: ibis.BaseBackend) -> None:
     seen = seen_of(engine, protocol_of({"bought": BOUGHT}, covariates=["size"]))
     rows = seen.table.to_pyarrow().to_pandas()
     for arm, mine in rows[rows["__known"]].groupby("__arm"):
-        same(sums.before(seen, "x_size")[arm], mine, {"x_size": "x_size"})
+        same(sums.before(seen, ["x_size"])["x_size"][arm], mine, {"x_size": "x_size"})
 
 
 def test_units_are_counted_by_arm(engine: ibis.BaseBackend) -> None:
@@ -99,6 +129,7 @@ def test_an_effect_of_numbers_with_a_large_mean_keeps_its_digits(engine: ibis.Ba
     leads = pd.DataFrame({"lead_id": pd.Series([f"L{i}" for i in range(60)], dtype=object), "spent": values})
     arms = assigned(*((f"L{i}", ("left", "called")[i % 2]) for i in range(60)))
     view = viewed(engine, {"leads": leads, "assignments": arms})
-    found = sums.moments(observed(view, dealt(view, protocol_of({"spent": SPENT}))), "spent")[""]
+    seen = observed(view, dealt(view, protocol_of({"spent": SPENT})))
+    found = sums.of_leads(seen, ["spent"])["spent"][""]
     for place, arm in enumerate(("left", "called")):
-        assert found[arm].variance("y") == pytest.approx(values[place::2].var(ddof=1), rel=1e-6)
+        assert found[arm].moments.variance("y") == pytest.approx(values[place::2].var(ddof=1), rel=1e-6)

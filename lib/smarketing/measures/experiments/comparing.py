@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ from smarketing.company.protocol import Metric as Asked
 from smarketing.company.protocol import Protocol
 from smarketing.estimates import anytime
 from smarketing.estimates.account_effects import Average, account_effect
-from smarketing.estimates.adjustment import lin
+from smarketing.estimates.adjustment import lin, unit_influences
 from smarketing.estimates.clusters import ClusterSums
 from smarketing.estimates.dealt_accounts import accounts as dealt_accounts
 from smarketing.estimates.effects import Metric, difference, evidence, lift, unadjusted
@@ -24,6 +25,9 @@ from smarketing.measures.experiments.outcomes import Observed
 
 Role = Literal["primary", "guardrail", "other"]
 Y = Metric(sums.Y)
+MOST_FOR_SANDWICH = 1_000_000
+"""Units up to which adjusted effects have White's errors. Beyond, they are those of least squares in each arm: the two
+differ by a part that shrinks as the root of the number of units, and is then below a thousandth."""
 
 
 def role_of(protocol: Protocol, metric: str) -> Role:
@@ -38,56 +42,102 @@ def unit_of(asked: Asked, boolean: bool) -> str:
     return asked.stated_unit or ("share" if boolean else "number")
 
 
-def of_leads(seen: Observed, metric: str) -> list[dict[str, Any]]:
-    """Compare each arm with the control where leads were dealt: a row an arm, as `Readout.effects` says."""
-    protocol = seen.units.protocol
-    found = sums.moments(seen, metric).get("", {})
-    converted = sums.converted(seen, metric).get("", {})
-    names = sums.covariates(seen)
-    empty = Moments.from_rows({name: [] for name in (sums.Y, *names)})
-    control = found.get(protocol.control, empty)
-    rate = is_rate(found.values())
+def of_leads(seen: Observed) -> list[dict[str, Any]]:
+    """Compare each arm with the control where leads were dealt: a row a metric and arm, as `Readout.effects` says."""
+    protocol, names = seen.units.protocol, sums.covariates(seen)
+    empty = sums.ArmSums(moments=Moments.from_rows({name: [] for name in (sums.Y, *names)}), converted=0)
+    found = {
+        metric: {arm: groups.get("", {}).get(arm, empty) for arm in protocol.arms}
+        for metric, groups in sums.of_leads(seen, list(protocol.metrics)).items()
+    }
+    sandwich = _sandwich(seen, found, names)
     rows = []
-    for arm in protocol.treatments:
-        treated = found.get(arm, empty)
-        gate = evidence(
-            treated_n=treated.n,
-            control_n=control.n,
-            treated_converters=converted.get(arm, 0),
-            control_converters=converted.get(protocol.control, 0),
-            rate=rate,
-        )
-        level = protocol.rule.confidence
-        plain = unadjusted(treated, control, Y)
-        used = lin(treated, control, Y, names) if names else plain
-        effect, bare = (difference(one, confidence=level, evidence=gate) for one in (used, plain))
-        relative = lift(used, confidence=level, evidence=gate)
-        any_time = _any_time([treated, control], effect, protocol)
-        rows.append(
-            _row(protocol, metric, arm, unit_of(protocol.metrics[metric], rate))
-            | {
-                "control_value": used.control, "value": used.treated, "control_n": control.n, "n": treated.n,
-                "control_converted": converted.get(protocol.control, 0), "converted": converted.get(arm, 0),
-                "difference": effect.value, "lower": effect.lower, "upper": effect.upper,
-                "p_value": effect.p_value, "degrees_of_freedom": effect.degrees_of_freedom,
-                "standard_error": effect.standard_error,
-                "plain_difference": bare.value, "plain_lower": bare.lower, "plain_upper": bare.upper,
-                "plain_error": bare.standard_error,
-                "variance_saved": used.variance_saved, "adjusted": bool(used.covariates), "note": used.note or "",
-                "lift": relative.value, "lift_lower": relative.lower, "lift_upper": relative.upper,
-                "lift_reason": relative.reason or "",
-                "any_lower": any_time.lower, "any_upper": any_time.upper, "any_reason": any_time.withheld,
-                "by": "adjusted t test" if used.covariates else "Welch's t test", "reason": effect.reason or "",
-            }
-        )  # fmt: skip
+    for metric, arms in found.items():
+        control = arms[protocol.control]
+        rate = is_rate([one.moments for one in arms.values()])
+        for arm in protocol.treatments:
+            squares = sandwich.get((metric, arm))
+            row = _row(protocol, metric, arm, unit_of(protocol.metrics[metric], rate))
+            rows.append(row | _compared(protocol, arms[arm], control, names, rate=rate, squares=squares))
     return rows
 
 
-def of_accounts(seen: Observed, metric: str) -> list[dict[str, Any]]:
-    """Compare each arm with the control where accounts were dealt: a row an arm, as `Readout.effects` says.
+def _compared(
+    protocol: Protocol,
+    treated: sums.ArmSums,
+    control: sums.ArmSums,
+    names: Sequence[str],
+    *,
+    rate: bool,
+    squares: tuple[float, float] | None,
+) -> dict[str, Any]:
+    gate = evidence(
+        treated_n=treated.moments.n,
+        control_n=control.moments.n,
+        treated_converters=treated.converted,
+        control_converters=control.converted,
+        rate=rate,
+    )
+    level, both = protocol.rule.confidence, (treated.moments, control.moments)
+    plain = unadjusted(*both, Y)
+    used = lin(*both, Y, names, squares=squares) if names else plain
+    effect, bare = (difference(one, confidence=level, evidence=gate) for one in (used, plain))
+    relative = lift(used, confidence=level, evidence=gate)
+    any_time = _any_time(list(both), effect, protocol)
+    return {
+        "control_value": used.control, "value": used.treated, "control_n": both[1].n, "n": both[0].n,
+        "control_converted": control.converted, "converted": treated.converted,
+        "difference": effect.value, "lower": effect.lower, "upper": effect.upper,
+        "p_value": effect.p_value, "degrees_of_freedom": effect.degrees_of_freedom,
+        "standard_error": effect.standard_error,
+        "plain_difference": bare.value, "plain_lower": bare.lower, "plain_upper": bare.upper,
+        "plain_error": bare.standard_error,
+        "variance_saved": used.variance_saved, "adjusted": bool(used.covariates), "note": used.note or "",
+        "lift": relative.value, "lift_lower": relative.lower, "lift_upper": relative.upper,
+        "lift_reason": relative.reason or "",
+        "any_lower": any_time.lower, "any_upper": any_time.upper, "any_reason": any_time.withheld,
+        "by": "adjusted t test" if used.covariates else "Welch's t test", "reason": effect.reason or "",
+    }  # fmt: skip
+
+
+def _sandwich(
+    seen: Observed, found: Mapping[str, Mapping[str, sums.ArmSums]], names: Sequence[str]
+) -> dict[tuple[str, str], tuple[float, float]]:
+    """Return what `lin` needs for White's errors, by metric and arm: sums over the arm and over the control.
+
+    It is a second pass over the units, and is left out above `MOST_FOR_SANDWICH` of them.
+    """
+    protocol = seen.units.protocol
+    asked: dict[tuple[str, str], tuple[sums.Influenced, sums.Influenced]] = {}
+    for metric, arms in found.items():
+        if not names or sum(one.moments.n for one in arms.values()) > MOST_FOR_SANDWICH:
+            continue
+        for arm in protocol.treatments:
+            both = {one: arms[one].moments for one in (arm, protocol.control)}
+            influences = unit_influences(both[arm], both[protocol.control], Y, names)
+            variances = {one: moments.variance(sums.Y) for one, moments in both.items()}
+            if influences is None or not all(variance > 0 for variance in variances.values()):
+                continue
+            treated, control = (
+                sums.Influenced(
+                    arm=one, metric=metric, influence=influence, n=both[one].n, expected=variances[one] / both[one].n
+                )
+                for one, influence in zip(both, influences, strict=True)
+            )
+            asked[metric, arm] = treated, control
+    answers = iter(sums.squared_influences(seen, [one for pair in asked.values() for one in pair]))
+    return {key: (next(answers), next(answers)) for key in asked}
+
+
+def of_accounts(seen: Observed) -> list[dict[str, Any]]:
+    """Compare each arm with the control where accounts were dealt: a row a metric and arm, as `Readout.effects` says.
 
     Covariates are not used: the decision is the randomisation test's, and its statistic the plain difference's.
     """
+    return [row for metric in seen.units.protocol.metrics for row in _of_accounts(seen, metric)]
+
+
+def _of_accounts(seen: Observed, metric: str) -> list[dict[str, Any]]:
     protocol = seen.units.protocol
     frame = sums.accounts(seen, metric)
     asked = protocol.metrics[metric]

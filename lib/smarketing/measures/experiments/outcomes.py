@@ -7,20 +7,22 @@ so both arms lose the same kind of unit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time
 
 import ibis
 import ibis.expr.types as ir
 
-from smarketing.company.protocol import Metric
+from smarketing.company.protocol import Metric, Protocol
 from smarketing.company.tables import CompanyError
 from smarketing.company.wrong_keys import nearest
 from smarketing.measures.exact import cents
 from smarketing.measures.experiments import covariates
 from smarketing.measures.experiments.covariates import COVARIATE, Filling, exact_mean, number, one_or_zero
 from smarketing.measures.experiments.units import EXAMPLES, Units
+from smarketing.measures.experiments.whole import MONEY, SHARE, YES_OR_NO, Parts, parts_between, ranges
 from smarketing.measures.journeys import days_between
 from smarketing.measures.scope import enrich, restrict
 from smarketing.measures.view import View
@@ -28,7 +30,7 @@ from smarketing.measures.view import View
 UNIT, ARM, AT, STRATUM, OVER, SIZE, KNOWN = (
     "__unit", "__arm", "__at", "__stratum", "__over", "__size", "__known",
 )  # fmt: skip
-OUTCOME, COUNT, SEGMENT = "y_", "n_", "s_"
+OUTCOME, COUNT, SEGMENT, WHOLE = "y_", "n_", "s_", "w_"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,12 +41,14 @@ class Observed:
     whether its horizon is over; `SIZE`, the leads that it had when it was dealt (1 for a lead); an outcome a metric
     (``y_<name>``, NULL where the unit is left out of it; for an account the sum over its leads), the leads that can
     have it (``n_<name>``), a covariate each (``x_<name>``, of accounts the mean of their leads) and a segment each
-    (``s_<name>``). ``words`` are the covariates' columns in words.
+    (``s_<name>``). ``words`` are the covariates' columns in words. Covariates, and outcomes of leads, are kept as whole
+    numbers (``w_<column>``) as ``parts`` says, and ``table`` makes them from those.
     """
 
     units: Units
     table: ir.Table
     words: Mapping[str, str]
+    parts: Mapping[str, Parts]
 
 
 def observed(view: View, units: Units) -> Observed:
@@ -74,9 +78,17 @@ def observed(view: View, units: Units) -> Observed:
         members = _members(view, units, dealt, leads)
         filled = covariates.fillings(protocol, members)
         table = _of_accounts(view, units, dealt, members, filled)
-    table = table.cache()
+    parts = _parts(protocol, leads, filled)
+    kept = {name: WHOLE + name for name in parts if name in table.columns}
+    table = table.mutate(**{kept[name]: parts[name].whole(table[name]) for name in kept}).drop(*kept).cache()
     _refuse_unknown(units, table)
-    return Observed(units=units, table=table, words=covariates.words(filled))
+    parts = {name: parts[name] for name in kept}
+    return Observed(
+        units=units,
+        table=table.mutate(**{name: parts[name].value(table[kept[name]]) for name in kept}),
+        words=covariates.words(filled),
+        parts=parts | _measured(table, parts),
+    )
 
 
 def _leads(view: View) -> ir.Table:
@@ -93,6 +105,28 @@ def _leads(view: View) -> ir.Table:
         suffix = ibis.literal("#") + rows.spell.fill_null(1).cast("string")
         key = key.left(key.length() - suffix.length())
     return rows.mutate(__key=key)
+
+
+def _parts(protocol: Protocol, leads: ir.Table, filled: Mapping[str, Filling]) -> dict[str, Parts]:
+    """Say how columns are kept; of accounts, whose outcomes are added up in Python, only the covariates."""
+    metrics = protocol.metrics if protocol.unit == "lead" else {}
+    of_metrics = {OUTCOME + name: metric.attribute for name, metric in metrics.items() if metric.attribute is not None}
+    numbers = of_metrics | {COVARIATE + name: name for name, filling in filled.items() if filling.levels is None}
+    spans = ranges(leads, {column: number(leads[attribute]) for column, attribute in numbers.items()})
+    yes_or_no = {column: leads[attribute].type().is_boolean() for column, attribute in numbers.items()}
+    found = dict.fromkeys(covariates.words(filled), YES_OR_NO if protocol.unit == "lead" else SHARE)
+    found |= {OUTCOME + name: MONEY if metric.source == "amount" else YES_OR_NO for name, metric in metrics.items()}
+    return found | {
+        column: YES_OR_NO if column in of_metrics and yes_or_no[column] else parts_between(*span)
+        for column, span in spans.items()
+    }
+
+
+def _measured(table: ir.Table, parts: Mapping[str, Parts]) -> dict[str, Parts]:
+    """Return the parts of columns whose range was not known before, with the most that they hold."""
+    open_ended = [name for name, one in parts.items() if math.isinf(one.largest)]
+    spans = ranges(table, {name: table[WHOLE + name].abs().cast("float64") for name in open_ended})
+    return {name: replace(parts[name], largest=high) for name, (_, high) in spans.items()}
 
 
 def _in_passes(view: View) -> bool:

@@ -96,8 +96,7 @@ def read(seen: Observed, *, as_of: date, who: str = "units") -> Readout:
     counts = _counts(seen)
     progress = _progress(seen, counts, as_of)
     compare = comparing.of_leads if protocol.unit == "lead" else comparing.of_accounts
-    rows = [row for metric in protocol.metrics for row in compare(seen, metric)]
-    effects = _sure(_family(pd.DataFrame(rows), protocol), protocol, progress)
+    effects = _sure(_family(pd.DataFrame(compare(seen)), protocol), protocol, progress)
     guarded = guardrails(protocol, effects)
     found = verdicts(protocol, effects, guarded, progress, blocked=blocked(checks))
     return Readout(

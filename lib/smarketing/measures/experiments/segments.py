@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -31,10 +32,9 @@ def by_segment(seen: Observed) -> pd.DataFrame:
     metric = protocol.primary[0]
     rows = []
     for name in protocol.segments:
-        by_group = sums.moments(seen, metric, with_covariates=False, by=SEGMENT + name)
-        converted = sums.converted(seen, metric, by=SEGMENT + name)
-        for group, arms in by_group.items():
-            rows += _group(seen, name, group, arms, converted.get(group, {}))
+        found = sums.of_leads(seen, [metric], with_covariates=False, by=SEGMENT + name)[metric]
+        for group, arms in found.items():
+            rows += _group(seen, name, group, arms)
     frame = pd.DataFrame(rows)
     if frame.empty:
         return pd.DataFrame(columns=COLUMNS)
@@ -52,7 +52,7 @@ def by_segment(seen: Observed) -> pd.DataFrame:
     )[COLUMNS]
 
 
-def _group(seen: Observed, name: str, group: str, arms: Any, converted: dict[str, int]) -> list[dict[str, Any]]:
+def _group(seen: Observed, name: str, group: str, arms: Mapping[str, sums.ArmSums]) -> list[dict[str, Any]]:
     protocol = seen.units.protocol
     control = arms.get(protocol.control)
     rows = []
@@ -60,20 +60,21 @@ def _group(seen: Observed, name: str, group: str, arms: Any, converted: dict[str
         treated = arms.get(arm)
         if control is None or treated is None:
             continue
-        rate = comparing.is_rate([control, treated])
+        rate = comparing.is_rate([control.moments, treated.moments])
         gate = evidence(
-            treated_n=treated.n, control_n=control.n, treated_converters=converted.get(arm, 0),
-            control_converters=converted.get(protocol.control, 0), rate=rate,
+            treated_n=treated.moments.n, control_n=control.moments.n, treated_converters=treated.converted,
+            control_converters=control.converted, rate=rate,
         )  # fmt: skip
-        plain = unadjusted(treated, control, comparing.Y)
+        plain = unadjusted(treated.moments, control.moments, comparing.Y)
         effect = difference(plain, confidence=protocol.rule.confidence, evidence=gate)
         metric = protocol.primary[0]
         rows.append(
             {
                 "segment": name, "group": group, "arm": arm, "metric": metric,
                 "unit": comparing.unit_of(protocol.metrics[metric], rate), "control_value": plain.control,
-                "value": plain.treated, "control_n": control.n, "n": treated.n, "difference": effect.value,
-                "lower": effect.lower, "upper": effect.upper, "p_value": effect.p_value, "reason": effect.reason or "",
+                "value": plain.treated, "control_n": control.moments.n, "n": treated.moments.n,
+                "difference": effect.value, "lower": effect.lower, "upper": effect.upper, "p_value": effect.p_value,
+                "reason": effect.reason or "",
             }
         )  # fmt: skip
     return rows

@@ -63,8 +63,7 @@ def balance(seen: Observed) -> pd.DataFrame:
     """
     protocol = seen.units.protocol
     rows = []
-    for name in sums.covariates(seen):
-        by_arm = sums.before(seen, name)
+    for name, by_arm in sums.before(seen, sums.covariates(seen)).items():
         control = by_arm.get(protocol.control)
         for arm in protocol.treatments:
             treated = by_arm.get(arm)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import combinations_with_replacement
 
 import ibis
+import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from smarketing.estimates.moments import COUNT, Moments, terms
-from smarketing.measures.experiments.covariates import COVARIATE, PARTS, whole_parts
+from smarketing.estimates.adjustment import UnitInfluence
+from smarketing.estimates.moments import Moments
+from smarketing.measures.experiments import whole
+from smarketing.measures.experiments.covariates import COVARIATE
 from smarketing.measures.experiments.outcomes import (
     ARM,
     KNOWN,
@@ -19,6 +25,7 @@ from smarketing.measures.experiments.outcomes import (
     SIZE,
     STRATUM,
     UNIT,
+    WHOLE,
     Observed,
 )
 from smarketing.measures.experiments.outcomes import (
@@ -26,6 +33,20 @@ from smarketing.measures.experiments.outcomes import (
 )
 
 Y = "y"
+SQUARED_PARTS = 1e6
+"""Squared influences are added as whole numbers; the average one is about so many."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmSums:
+    """What an arm's units add up to for one metric.
+
+    ``moments`` are of the metric (called `Y`) and the covariates, of units whose horizon is over and who can have the
+    outcome; ``converted`` is how many of them have a value other than 0.
+    """
+
+    moments: Moments
+    converted: int
 
 
 def covariates(seen: Observed) -> tuple[str, ...]:
@@ -33,70 +54,139 @@ def covariates(seen: Observed) -> tuple[str, ...]:
     return tuple(name for name in seen.table.columns if name.startswith(COVARIATE))
 
 
-def moments(
-    seen: Observed, metric: str, *, with_covariates: bool = True, by: str | None = None
-) -> dict[str, dict[str, Moments]]:
-    """Return the moments of a metric (called `Y`) and the covariates, by the values of ``by`` and by arm.
+def of_leads(
+    seen: Observed, metrics: Sequence[str], *, with_covariates: bool = True, by: str | None = None
+) -> dict[str, dict[str, dict[str, ArmSums]]]:
+    """Return the sums of metrics over leads: by metric, by the values of ``by`` (one group, "", without) and by arm.
 
-    Of units whose horizon is over and who can have the outcome; without ``by`` there is one group, called "".
+    One pass over the units for all metrics; one more for each metric that some units cannot have, whose covariates are
+    then those of the others.
     """
-    names = {Y: OUTCOME + metric} | ({name: name for name in covariates(seen)} if with_covariates else {})
-    rows = seen.table
-    rows = rows.filter(rows[KNOWN] & rows[OVER] & rows[OUTCOME + metric].notnull())
-    whole = {name: whole_parts(rows[column]) for name, column in names.items()}
-    asked = terms(list(names))
-    sums: dict[str, ibis.Value] = {"t0": rows.count()}
-    for place, (key, columns) in enumerate(asked.items()):
-        if key == COUNT:
-            continue
-        value = whole[columns[0]] if len(columns) == 1 else whole[columns[0]] * whole[columns[1]]
-        sums[f"t{place}"] = value.sum()
-    group = ibis.literal("") if by is None else rows[by]
-    found: dict[str, dict[str, Moments]] = {}
-    for row in rows.group_by(group=group, arm=rows[ARM]).aggregate(**sums).to_pyarrow().to_pylist():
-        given = {key: row[f"t{place}"] for place, key in enumerate(asked)}
-        found.setdefault(str(row["group"]), {})[row["arm"]] = _centred(list(names), given)
-    return {group: found[group] for group in sorted(found)}
-
-
-def converted(seen: Observed, metric: str, *, by: str | None = None) -> dict[str, dict[str, int]]:
-    """Return how many units have a value other than 0, by the values of ``by`` (all under "") and by arm."""
-    rows = seen.table
-    rows = rows.filter(rows[KNOWN] & rows[OVER] & rows[OUTCOME + metric].notnull())
-    group = ibis.literal("") if by is None else rows[by]
-    asked = rows.group_by(group=group, arm=rows[ARM]).aggregate(n=(rows[OUTCOME + metric] != 0).ifelse(1, 0).sum())
-    found: dict[str, dict[str, int]] = {}
-    for row in asked.to_pyarrow().to_pylist():
-        found.setdefault(str(row["group"]), {})[row["arm"]] = int(row["n"])
+    names = covariates(seen) if with_covariates else ()
+    rows = seen.table.filter(seen.table[KNOWN] & seen.table[OVER])
+    columns = {metric: OUTCOME + metric for metric in metrics}
+    pairs = [(column, column) for column in columns.values()]
+    pairs += [(column, name) for column in columns.values() for name in names]
+    pairs += list(combinations_with_replacement(names, 2))
+    asked: dict[tuple[str, ...], ir.Value] = {("n",): rows.count()}
+    asked |= {key: _total(seen, rows, key) for key in [*((c,) for c in (*columns.values(), *names)), *pairs]}
+    for column in columns.values():
+        asked["n", column] = rows[WHOLE + column].count()
+        asked["converted", column] = (rows[column] != 0).ifelse(1, 0).sum()
+    answers = _by_arm(rows, asked, by)
+    partial = [m for m in metrics if names and any(row["n", columns[m]] < row["n",] for row in answers.values())]
+    found: dict[str, dict[str, dict[str, ArmSums]]] = {metric: {} for metric in metrics}
+    for (group, arm), row in sorted(answers.items()):
+        for metric, column in columns.items():
+            if metric not in partial and row["n", column]:
+                given = {Y: column} | {name: name for name in names}
+                found[metric].setdefault(group, {})[arm] = ArmSums(
+                    moments=_moments(seen, given, int(row["n", column]), row), converted=int(row["converted", column])
+                )
+    for metric in partial:
+        able = replace(seen, table=seen.table.filter(seen.table[columns[metric]].notnull()))
+        found |= of_leads(able, [metric], by=by)
     return found
 
 
-def before(seen: Observed, covariate: str) -> dict[str, Moments]:
-    """Return the moments of a covariate by arm, of all units that were found again."""
-    rows = seen.table
-    rows = rows.filter(rows[KNOWN] & rows[covariate].notnull())
-    value = whole_parts(rows[covariate])
-    asked = rows.group_by(arm=rows[ARM]).aggregate(n=rows.count(), first=value.sum(), square=(value * value).sum())
-    found = {}
-    for row in asked.to_pyarrow().to_pylist():
-        given = {COUNT: row["n"], covariate: row["first"], f"{covariate}*{covariate}": row["square"]}
-        found[row["arm"]] = _centred([covariate], given)
+@dataclass(frozen=True, kw_only=True)
+class Influenced:
+    """A question of `squared_influences`: how leads of an arm move its estimate of a metric, and the sum to expect."""
+
+    arm: str
+    metric: str
+    influence: UnitInfluence
+    n: int
+    expected: float
+
+
+def squared_influences(seen: Observed, asked: Sequence[Influenced]) -> list[float]:
+    """Return the sum of squared influences for each question, over the leads of its arm: all in one pass."""
+    if not asked:
+        return []
+    rows = seen.table.filter(seen.table[KNOWN] & seen.table[OVER])
+    scales = [SQUARED_PARTS * one.n / one.expected for one in asked]
+    sums: dict[str, ir.Value] = {}
+    for place, (one, scale) in enumerate(zip(asked, scales, strict=True)):
+        columns = {Y: OUTCOME + one.metric} | {name: name for name in covariates(seen)}
+        form = _form(seen, rows, one.influence.residual_constant, one.influence.residual, columns)
+        form = form * _form(seen, rows, one.influence.reach_constant, one.influence.reach, columns)
+        mine = (rows[ARM] == one.arm) & rows[WHOLE + columns[Y]].notnull()
+        whole_square = (form * form * ibis.literal(scale, "float64")).round().cast("int64")
+        sums[f"t{place}"] = mine.ifelse(whole_square, ibis.null("int64")).sum()
+    answer = rows.aggregate(**sums).to_pyarrow().to_pylist()[0]
+    return [int(answer[f"t{place}"] or 0) / scale for place, scale in enumerate(scales)]
+
+
+def _form(
+    seen: Observed, rows: ir.Table, constant: float, weights: Mapping[str, float], columns: Mapping[str, str]
+) -> ir.FloatingValue:
+    """Return a constant plus the weighted sum of columns, from the whole numbers as which they are kept."""
+    parts = {name: seen.parts[columns[name]] for name, weight in weights.items() if weight}
+    shift = math.fsum(weights[name] * one.centre for name, one in parts.items())
+    found: ir.FloatingValue = ibis.literal(constant + shift, "float64")
+    for name, one in parts.items():
+        # A factor that is written out is a decimal to some engines.
+        weight = ibis.literal(weights[name] / one.parts, "float64")
+        found = found + rows[WHOLE + columns[name]].cast("float64") * weight
     return found
 
 
-def _centred(names: list[str], given: Mapping[str, int | Decimal]) -> Moments:
-    """Return moments from sums of whole parts, less a whole centre: no digit is lost where a mean is large."""
-    n = int(given[COUNT])
-    totals = {name: int(given[name]) for name in names}
+def before(seen: Observed, names: Sequence[str]) -> dict[str, dict[str, Moments]]:
+    """Return the moments of covariates by covariate and by arm, of all units that were found again."""
+    rows = seen.table.filter(seen.table[KNOWN])
+    asked: dict[tuple[str, ...], ir.Value] = {}
+    for name in names:
+        asked |= {key: _total(seen, rows, key) for key in ((name,), (name, name))}
+        asked["n", name] = rows[WHOLE + name].count()
+    answers = _by_arm(rows, asked, None) if names else {}
+    return {
+        name: {
+            arm: _moments(seen, {name: name}, int(row["n", name]), row)
+            for (_, arm), row in sorted(answers.items())
+            if row["n", name]
+        }
+        for name in names
+    }
+
+
+def _total(seen: Observed, rows: ir.Table, key: Sequence[str]) -> ir.Value:
+    """Ask for the sum of a column kept as whole numbers, or of the product of two."""
+    columns = [rows[WHOLE + name] for name in key]
+    return whole.total(columns, [seen.parts[name].largest for name in key], wide=whole.adds_wide(seen.table))
+
+
+Answer = Mapping[tuple[str, ...], int | Decimal]
+
+
+def _by_arm(rows: ir.Table, asked: Mapping[tuple[str, ...], ir.Value], by: str | None) -> dict[tuple[str, str], Answer]:
+    """Ask for sums by a column's values and by arm."""
+    group = ibis.literal("") if by is None else rows[by]
+    sums = {f"t{place}": value for place, value in enumerate(asked.values())}
+    table = rows.group_by(group=group, arm=rows[ARM]).aggregate(**sums).to_pyarrow()
+    return {
+        (str(row["group"]), row["arm"]): {key: row[f"t{place}"] for place, key in enumerate(asked)}
+        for row in table.to_pylist()
+    }
+
+
+def _moments(seen: Observed, columns: Mapping[str, str], n: int, given: Answer) -> Moments:
+    """Return moments of columns, called as their keys, from sums of whole numbers.
+
+    A whole centre is taken off first, so that no digit is lost where a mean is large.
+    """
+    names = list(columns)
+    totals = {name: int(given[columns[name],]) for name in names}
     centres = {name: round(totals[name] / n) for name in names}
     sums: dict[str, float | Decimal | None] = {name: totals[name] - n * centres[name] for name in names}
-    sums[COUNT] = n
-    for place, first in enumerate(names):
-        for second in names[place:]:
-            one, other = centres[first], centres[second]
-            apart = int(given[f"{first}*{second}"]) - one * totals[second] - other * totals[first] + n * one * other
-            sums[f"{first}*{second}"] = apart
-    return Moments.from_sums(names, sums, centres=centres).scaled(dict.fromkeys(names, 1 / PARTS))
+    sums["n"] = n
+    for first, second in combinations_with_replacement(names, 2):
+        one, other = centres[first], centres[second]
+        product = int(given[columns[first], columns[second]])
+        sums[f"{first}*{second}"] = product - one * totals[second] - other * totals[first] + n * one * other
+    kept = {name: seen.parts[column] for name, column in columns.items()}
+    found = Moments.from_sums(names, sums, centres=centres).scaled({name: 1 / kept[name].parts for name in names})
+    return replace(found, centres=found.centres + np.array([kept[name].centre for name in names]))
 
 
 def accounts(seen: Observed, metric: str) -> pd.DataFrame:
