@@ -11,6 +11,7 @@ import pytest
 from input_project import COLUMNS, DEAL_COLUMNS, LEADS, Project
 
 from smarketing.company.inputs import open_company, project_folder
+from smarketing.company.reading import embedded_engine
 from smarketing.company.tables import SCHEMAS, Company, CompanyError
 
 
@@ -269,4 +270,18 @@ def test_a_lookup_reads_the_other_file_as_the_first_and_takes_the_first_by_order
     assert project.fault() == (
         "co.yml, table `leads`, leads.csv, columns.account_id.lookup: there is no column `nam` for `key`. "
         "Did you mean `name`?"
+    )
+
+
+def test_the_engine_keeps_within_the_memory_that_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = "select current_setting('memory_limit')"
+    monkeypatch.delenv("SMARKETING_ENGINE_MEMORY", raising=False)
+    assert embedded_engine().con.execute(asked).fetchone() == ("1.3 GiB",)
+    monkeypatch.setenv("SMARKETING_ENGINE_MEMORY", "3GB")
+    assert embedded_engine().con.execute(asked).fetchone() == ("2.7 GiB",)
+    monkeypatch.setenv("SMARKETING_ENGINE_MEMORY", "lots")
+    with pytest.raises(CompanyError) as caught:
+        embedded_engine()
+    assert str(caught.value) == (
+        "the environment variable SMARKETING_ENGINE_MEMORY is 'lots'; write a size, such as 8GB or 500MB"
     )

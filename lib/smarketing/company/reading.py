@@ -28,6 +28,11 @@ from smarketing.company.tables import CompanyError
 from smarketing.company.wrong_keys import nearest
 
 ROW, FILE = "__row", "__file"
+MEMORY_ENV = "SMARKETING_ENGINE_MEMORY"
+"""The environment variable by which the embedded engine gets more memory, or less: a size such as 8GB."""
+
+MEMORY = "1500MB"
+"""What the embedded engine keeps in memory; beyond, it writes to the temporary folder."""
 Progress = Callable[[str], None]
 
 
@@ -63,9 +68,20 @@ def embedded_engine() -> Any:
     """Return a DuckDB of our own: in memory, in UTC, without a progress bar, never reaching out for extensions."""
     backend = ibis.duckdb.connect()
     spill = Path(tempfile.gettempdir()) / "smarketing-duckdb"
-    settings = ("autoinstall_known_extensions = false", "TimeZone = 'UTC'", f"temp_directory = {_quoted(spill)}")
+    settings = (
+        "autoinstall_known_extensions = false",
+        "TimeZone = 'UTC'",
+        f"temp_directory = {_quoted(spill)}",
+    )
     for setting in settings:
         backend.con.execute(f"SET {setting}")
+    memory = os.environ.get(MEMORY_ENV) or MEMORY
+    try:
+        backend.con.execute(f"SET memory_limit = {_quoted(memory)}")
+    except duckdb.Error:
+        raise CompanyError(
+            f"the environment variable {MEMORY_ENV} is {memory!r}; write a size, such as 8GB or 500MB"
+        ) from None
     # A progress bar would be printed into what a notebook shows. In a kernel without ipywidgets there is none, and
     # DuckDB then refuses to switch it off.
     with suppress(duckdb.InvalidInputException):

@@ -72,7 +72,7 @@ def observed(view: View, units: Units) -> Observed:
         _refuse_later_created(view, rows, units)
         filled = covariates.fillings(protocol, rows)
         rows = _with_outcomes(view, units, rows)
-        rows = rows.mutate(**{KNOWN: rows["__key"].notnull(), SIZE: ibis.literal(1, "int64")})
+        rows = rows.mutate(**{KNOWN: rows["__key"].notnull(), SIZE: ibis.literal(1, "int8")})
         table = _chosen(units, rows, filled)
     else:
         members = _members(view, units, dealt, leads)

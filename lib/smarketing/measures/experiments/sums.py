@@ -72,7 +72,10 @@ def of_leads(
     asked |= {key: _total(seen, rows, key) for key in [*((c,) for c in (*columns.values(), *names)), *pairs]}
     for column in columns.values():
         asked["n", column] = rows[WHOLE + column].count()
-        asked["converted", column] = (rows[column] != 0).ifelse(1, 0).sum()
+        if seen.parts[column].yes_or_no:
+            asked["converted", column] = asked[column,]
+        else:
+            asked["converted", column] = (rows[WHOLE + column] != seen.parts[column].zero).ifelse(1, 0).sum()
     answers = _by_arm(rows, asked, by)
     partial = [m for m in metrics if names and any(row["n", columns[m]] < row["n",] for row in answers.values())]
     found: dict[str, dict[str, dict[str, ArmSums]]] = {metric: {} for metric in metrics}
@@ -152,6 +155,8 @@ def before(seen: Observed, names: Sequence[str]) -> dict[str, dict[str, Moments]
 
 def _total(seen: Observed, rows: ir.Table, key: Sequence[str]) -> ir.Value:
     """Ask for the sum of a column kept as whole numbers, or of the product of two."""
+    if len(set(key)) == 1 and seen.parts[key[0]].yes_or_no:
+        key = key[:1]
     columns = [rows[WHOLE + name] for name in key]
     return whole.total(columns, [seen.parts[name].largest for name in key], wide=whole.adds_wide(seen.table))
 
@@ -162,10 +167,14 @@ Answer = Mapping[tuple[str, ...], int | Decimal]
 def _by_arm(rows: ir.Table, asked: Mapping[tuple[str, ...], ir.Value], by: str | None) -> dict[tuple[str, str], Answer]:
     """Ask for sums by a column's values and by arm."""
     group = ibis.literal("") if by is None else rows[by]
-    sums = {f"t{place}": value for place, value in enumerate(asked.values())}
+    # What is asked twice is added up once: the square of a yes or no is itself.
+    names: dict[object, str] = {}
+    sums: dict[str, ir.Value] = {}
+    for value in asked.values():
+        sums[names.setdefault(value.op(), f"t{len(names)}")] = value
     table = rows.group_by(group=group, arm=rows[ARM]).aggregate(**sums).to_pyarrow()
     return {
-        (str(row["group"]), row["arm"]): {key: row[f"t{place}"] for place, key in enumerate(asked)}
+        (str(row["group"]), row["arm"]): {key: row[names[value.op()]] for key, value in asked.items()}
         for row in table.to_pylist()
     }
 

@@ -57,14 +57,7 @@ def dealt(view: View, protocol: Protocol) -> Units:
     _check_experiment(given, rows, name)
     _check_arms(rows, protocol)
     _check_kinds(rows, protocol)
-    key = rows.unit_id.cast("string")
-    units = rows.group_by(unit_id=key).aggregate(
-        arm=rows.arm.min(),
-        last_arm=rows.arm.max(),
-        at=rows.assigned_at.min(),
-        stratum=rows.stratum.min(),
-    )
-    _refuse_two_arms(units, protocol)
+    units = _once_each(rows, protocol)
     counts = units.aggregate(n=units.count(), dated=units["at"].count()).to_pyarrow().to_pylist()[0]
     if 0 < counts["dated"] < counts["n"]:
         missing = units.filter(units["at"].isnull()).order_by("unit_id").limit(EXAMPLES)
@@ -73,7 +66,20 @@ def dealt(view: View, protocol: Protocol) -> Units:
             f"experiment {name!r}, such as {_listed(missing)}. Give all of them the time when they were dealt, or none."
         )
     _check_blocks(units, protocol)
-    return Units(protocol=protocol, table=units.drop("last_arm"), dated=counts["dated"] > 0)
+    return Units(protocol=protocol, table=units, dated=counts["dated"] > 0)
+
+
+def _once_each(rows: ir.Table, protocol: Protocol) -> ir.Table:
+    """Return one row a unit; grouping ten million of them takes an engine a gigabyte, so only where it is needed."""
+    key = rows.unit_id.cast("string")
+    counts = rows.aggregate(n=rows.count(), units=key.nunique()).to_pyarrow().to_pylist()[0]
+    if counts["n"] == counts["units"]:
+        return rows.select(unit_id=key, arm=rows.arm, at=rows.assigned_at, stratum=rows.stratum)
+    units = rows.group_by(unit_id=key).aggregate(
+        arm=rows.arm.min(), last_arm=rows.arm.max(), at=rows.assigned_at.min(), stratum=rows.stratum.min()
+    )
+    _refuse_two_arms(units, protocol)
+    return units.drop("last_arm")
 
 
 def _check_experiment(given: ir.Table, rows: ir.Table, name: str) -> None:

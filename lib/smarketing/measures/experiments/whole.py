@@ -33,10 +33,21 @@ class Parts:
     parts: float
     largest: float
 
+    @property
+    def yes_or_no(self) -> bool:
+        """Whether it is 0 or 1, so that its square is itself."""
+        return self.parts == 1 and self.largest == 1
+
+    @property
+    def zero(self) -> int:
+        """The whole number that 0 is kept as."""
+        return round(-self.centre * self.parts)
+
     def whole(self, value: ir.FloatingValue) -> ir.IntegerValue:
         """Return a value as a whole number."""
         apart = value if self.centre == 0 else value - self.centre
-        return (apart if self.parts == 1 else apart * self.parts).round().cast("int64")
+        # A yes or no takes an eighth of the room.
+        return (apart if self.parts == 1 else apart * self.parts).round().cast("int8" if self.yes_or_no else "int64")
 
     def value(self, whole: ir.IntegerValue) -> ir.FloatingValue:
         """Return what a whole number stands for."""
@@ -77,15 +88,11 @@ def total(columns: Sequence[ir.IntegerValue], largest: Sequence[float], *, wide:
 
     ``largest`` is the most that each can be, ``wide`` whether the engine adds 64-bit numbers in more bits.
     """
-    fits = math.prod(largest) < 2.0**63
-    if fits and wide:
-        value = columns[0] if len(columns) == 1 else columns[0] * columns[1]
-        return value.sum().cast("decimal(38, 0)")
-    if fits:
-        value = columns[0] if len(columns) == 1 else columns[0] * columns[1]
-        return value.cast("decimal(38, 0)").sum()
-    apart: Sequence[ir.DecimalValue] = [column.cast("decimal(38, 0)") for column in columns]
-    return (apart[0] if len(apart) == 1 else apart[0] * apart[1]).sum()
+    if math.prod(largest) >= 2.0**63:
+        apart: Sequence[ir.DecimalValue] = [column.cast("decimal(38, 0)") for column in columns]
+        return (apart[0] if len(apart) == 1 else apart[0] * apart[1]).sum()
+    value = columns[0] if len(columns) == 1 else columns[0].cast("int64") * columns[1].cast("int64")
+    return value.sum().cast("decimal(38, 0)") if wide else value.cast("decimal(38, 0)").sum()
 
 
 def adds_wide(table: ir.Table) -> bool:
