@@ -93,6 +93,8 @@ def _checks(found: Readout) -> Block:
             for one in found.checks
         ]
     )
+    if not any(one.remedy for one in found.checks):
+        frame = frame.drop(columns="What to do")
     said = "The experiment was carried out as agreed" if not found.blocked else "The experiment cannot be read"
     return table(frame, id="tab-sound", title=said, source=SOURCE)
 

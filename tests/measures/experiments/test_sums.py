@@ -133,3 +133,15 @@ def test_an_effect_of_numbers_with_a_large_mean_keeps_its_digits(engine: ibis.Ba
     found = sums.of_leads(seen, ["spent"])["spent"][""]
     for place, arm in enumerate(("left", "called")):
         assert found[arm].moments.variance("y") == pytest.approx(values[place::2].var(ddof=1), rel=1e-6)
+
+
+@pytest.mark.parametrize("cap", [1.0, 0.5])
+def test_a_cap_far_below_all_values_is_kept_whole_too(engine: ibis.BaseBackend, cap: float) -> None:
+    leads = pd.DataFrame(
+        {"lead_id": pd.Series([f"L{i}" for i in range(60)], dtype=object), "spent": 1e9 + np.arange(60)}
+    )
+    arms = assigned(*((f"L{i}", ("left", "called")[i % 2]) for i in range(60)))
+    view = viewed(engine, {"leads": leads, "assignments": arms})
+    seen = observed(view, dealt(view, protocol_of({"spent": SPENT | {"cap": cap}})))
+    for one in sums.of_leads(seen, ["spent"])["spent"][""].values():
+        assert (one.moments.mean("y"), one.moments.variance("y"), one.converted) == (cap, 0.0, 30)

@@ -26,8 +26,12 @@ from smarketing.measures.experiments.outcomes import Observed
 Role = Literal["primary", "guardrail", "other"]
 Y = Metric(sums.Y)
 MOST_FOR_SANDWICH = 1_000_000
-"""Units up to which adjusted effects have White's errors. Beyond, they are those of least squares in each arm: the two
-differ by a part that shrinks as the root of the number of units, and is then below a thousandth."""
+"""Units up to which adjusted effects have White's errors. Beyond, they are those of least squares in each arm.
+
+The two differ by what heteroskedasticity does to chance imbalance. In 20 simulations each of 10^6 units, with one
+covariate that the spread depends on, errors differed by at most 2e-5 of themselves for a rate of 5 %, and 2e-4 for
+log-normal amounts (sigma 1.3, 5 % with any); of 2x10^4 units, by up to 7e-4 and 5e-3.
+"""
 
 
 def role_of(protocol: Protocol, metric: str) -> Role:

@@ -109,17 +109,15 @@ def _leads(view: View) -> ir.Table:
 
 def _parts(protocol: Protocol, leads: ir.Table, filled: Mapping[str, Filling]) -> dict[str, Parts]:
     """Say how columns are kept; of accounts, whose outcomes are added up in Python, only the covariates."""
-    metrics = protocol.metrics if protocol.unit == "lead" else {}
-    of_metrics = {OUTCOME + name: metric.attribute for name, metric in metrics.items() if metric.attribute is not None}
-    numbers = of_metrics | {COVARIATE + name: name for name, filling in filled.items() if filling.levels is None}
-    spans = ranges(leads, {column: number(leads[attribute]) for column, attribute in numbers.items()})
-    yes_or_no = {column: leads[attribute].type().is_boolean() for column, attribute in numbers.items()}
     found = dict.fromkeys(covariates.words(filled), YES_OR_NO if protocol.unit == "lead" else SHARE)
-    found |= {OUTCOME + name: MONEY if metric.source == "amount" else YES_OR_NO for name, metric in metrics.items()}
-    return found | {
-        column: YES_OR_NO if column in of_metrics and yes_or_no[column] else parts_between(*span)
-        for column, span in spans.items()
-    }
+    values = {COVARIATE + name: number(leads[name]) for name, filling in filled.items() if filling.levels is None}
+    for name, metric in protocol.metrics.items() if protocol.unit == "lead" else ():
+        found[OUTCOME + name] = MONEY if metric.source == "amount" else YES_OR_NO
+        if metric.attribute is None:
+            continue
+        if metric.cap is not None or not leads[metric.attribute].type().is_boolean():
+            values[OUTCOME + name] = _cap(number(leads[metric.attribute]), metric)
+    return found | {column: parts_between(*span) for column, span in ranges(leads, values).items()}
 
 
 def _measured(table: ir.Table, parts: Mapping[str, Parts]) -> dict[str, Parts]:
