@@ -114,8 +114,9 @@ def write(folder: Path) -> None:
             "assignments": pa.table({"unit_id": ids, "arm": pa.array([ARMS[one] for one in arm])}),
         }
         for name, table in tables.items():
-            writer = writers.setdefault(name, pq.ParquetWriter(folder / f"{name}.parquet", table.schema))
-            writer.write_table(table)
+            if name not in writers:
+                writers[name] = pq.ParquetWriter(folder / f"{name}.parquet", table.schema)
+            writers[name].write_table(table)
     for writer in writers.values():
         writer.close()
     kinds = dict.fromkeys(RATES, "boolean") | dict.fromkeys(VALUES, "float64") | {"history": "float64"}
